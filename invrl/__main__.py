@@ -1,0 +1,5 @@
+"""`python -m invrl`."""
+
+from invrl.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Learning algorithms: DS, DDPG, PPO."""

@@ -1,0 +1,125 @@
+"""DS: gradients through the differentiable simulator (Madeka et al. 2022; Alvo et al. 2023).
+
+One update: roll the policy through a batch of pairs, take the gradient of the mean daily
+cost with respect to the network, make one Adam step. The stockout indicator of the
+`service` objective is replaced by its smooth twin.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jax import Array, lax
+
+from invrl import placement
+from invrl.algorithms.contract import Algorithm, Problem
+from invrl.algorithms.optimizer import adam, cosine
+from invrl.config import Config
+from invrl.metrics import Prices, day_cost
+from invrl.policies.network import Policy
+from invrl.simulator import Episode, rollout
+
+
+class Hyper(NamedTuple):
+    learning_rate: Array | float
+    final_learning_rate: Array | float
+    clip_norm: Array | float
+
+
+@struct.dataclass
+class State:
+    params: Any
+    moments: Any  # Adam's
+    key: Array
+    step: Array  # []
+
+
+def hyper(config: Config) -> Hyper:
+    ds = config.ds
+    return Hyper(ds.learning_rate, ds.final_learning_rate, ds.clip_norm)
+
+
+def init(problem: Problem, hyper: Hyper, key: Array) -> State:
+    key_params, key_batches = jax.random.split(key)
+    params = problem.policy.init(key_params)
+    moments = adam(hyper.learning_rate, hyper.clip_norm).init(params)
+    return State(params, moments, key_batches, jnp.zeros((), jnp.int32))
+
+
+def episode_cost(params: Any, policy: Policy, episode: Episode, price: Prices, config: Config, soft: bool) -> Array:
+    """[N] mean daily cost of each pair; the smooth one if `soft`, else what is reported."""
+    costs, _ = rollout(
+        lambda seen, _: policy.act(params, seen),
+        episode,
+        lambda day: day_cost(day, episode.scale, price, config.objective, soft),
+        unmet=config.supply.unmet,
+        remat=True,
+    )
+    return costs / jnp.maximum(episode.measured.sum((0, 1)), 1)
+
+
+def update(problem: Problem):
+    """The compiled chunk: `train.evaluate_every` updates in one scan."""
+    config, policy = problem.config, problem.policy
+    devices = [group.devices for group in problem.train.groups]
+    batches = batch_blocks(problem)
+
+    def weighted_cost(params, episode, price):
+        cost = episode_cost(params, policy, episode, price, config, soft=True)
+        return (cost * episode.weight).sum(), episode.weight.sum()
+
+    def gradient(shared, episode):
+        params, price = shared
+        (cost, weight), grads = jax.value_and_grad(weighted_cost, has_aux=True)(params, episode, price)
+        return cost, weight, grads
+
+    def step(episodes, hyper, price, state, _):
+        sums = [
+            placement.sum_blocks(gradient, (state.params, price), episode, devices[g], _chosen(state, g, batches[g]))
+            for g, episode in enumerate(episodes)
+        ]
+        cost, weight, grads = jax.tree.map(lambda *parts: sum(parts), *sums)
+        grads = jax.tree.map(lambda g: g / weight, grads)
+        rate = cosine(hyper.learning_rate, hyper.final_learning_rate, state.step / config.train.updates)
+        moves, moments = adam(rate, hyper.clip_norm).update(grads, state.moments)
+        state = state.replace(params=optax.apply_updates(state.params, moves), moments=moments, step=state.step + 1)
+        return state, {"loss": cost / weight, "gradient_norm": optax.global_norm(grads), "learning_rate": rate}
+
+    @jax.jit
+    def chunk(state, hyper, price, episodes):
+        one = partial(step, episodes, hyper, price)
+        state, metrics = lax.scan(one, state, length=config.train.evaluate_every)
+        return state, jax.tree.map(jnp.mean, metrics)
+
+    episodes = tuple(group.episode for group in problem.train.groups)
+    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+
+
+def batch_blocks(problem: Problem) -> list[tuple[int, int]]:
+    """Per group: (blocks a device takes in one update, blocks it has)."""
+    groups = problem.train.groups
+    total = sum(group.index.size for group in groups)
+    shares = []
+    for group in groups:
+        blocks, size = group.index.shape
+        wanted = problem.config.ds.batch_pairs * group.index.size / total
+        has = blocks // group.devices
+        shares.append((min(max(round(wanted / (size * group.devices)), 1), has), has))
+    return shares
+
+
+def _chosen(state: State, group: int, share: tuple[int, int]) -> Array:
+    """[k] block numbers of this update: every epoch visits each block in a new order."""
+    takes, has = share
+    per_epoch = has // takes
+    epoch, place = state.step // per_epoch, state.step % per_epoch
+    key = jax.random.fold_in(jax.random.fold_in(state.key, group), epoch)
+    return lax.dynamic_slice_in_dim(jax.random.permutation(key, has), place * takes, takes)
+
+
+DS = Algorithm(hyper, init, update)

@@ -1,0 +1,1 @@
+"""Incumbent policies, tuned by search on the simulator."""

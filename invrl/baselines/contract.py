@@ -1,0 +1,47 @@
+"""What an incumbent is: a rule with one to three numbers, tuned by search on the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from invrl.simulator import Episode, Observation
+
+
+class Baseline(NamedTuple):
+    """A classical policy.
+
+    Attributes:
+        axes: per number, its (lowest, highest, steps) in the first search; a second search
+            refines around the best point. Empty: nothing to tune.
+        order: (numbers [k, N], expected daily demand [N], observation) -> order [N], units.
+        prepare: what the policy may see that others may not (the clairvoyant's future).
+    """
+
+    axes: tuple[tuple[float, float, int], ...]
+    order: Callable[[Array, Array, Observation], Array]
+    prepare: Callable[[Episode], Episode] = lambda episode: episode
+
+
+def expected_demand(seen: Observation, forecast: str) -> Array:
+    """[N] mean daily demand expected over the protection interval, units a day.
+
+    `forecast` combines the forecasts until arrival and after it; `short` and `long` are
+    trailing means; `mean` is the mean of the training days.
+    """
+    short, long, near, far = seen.regressors
+    if forecast == "forecast":
+        return (near * seen.lead_time + far * seen.review_period) / seen.protection
+    return {"short": short, "long": long, "mean": seen.scale}[forecast]
+
+
+def level(z: Array, demand: Array, seen: Observation) -> Array:
+    """[N] order-up-to level: demand over the protection interval plus z standard deviations."""
+    return demand * seen.protection + z * seen.spread * jnp.sqrt(seen.protection)
+
+
+Z_AXIS = (-1.5, 4.0, 23)
+"""Safety factors worth a look: service levels from 7 % to above 99.99 %."""

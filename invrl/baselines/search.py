@@ -1,0 +1,84 @@
+"""Tuning an incumbent: every candidate of a grid simulated in one compiled program."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from invrl import placement
+from invrl.baselines.contract import Baseline, expected_demand
+from invrl.config import Config, Objective
+from invrl.demand.episodes import Dataset
+from invrl.metrics import Prices, day_cost
+from invrl.simulator import Action, Episode, rollout
+
+
+def fit(
+    baseline: Baseline, dataset: Dataset, weight: np.ndarray, price: Prices, config: Config
+) -> np.ndarray:
+    """The best numbers on the training days, [k, 1] for all pairs or [k, N'] pair by pair.
+
+    Searches the grid of `baseline.axes`, then a finer one around the winner.
+
+    Args:
+        weight: [N'] weights of the dataset's pairs.
+    """
+    if not baseline.axes:
+        return np.zeros((0, 1))
+    axes = [np.linspace(low, high, steps) for low, high, steps in baseline.axes]
+    best = _search(baseline, dataset, weight, price, config, _grid(axes))
+    if config.baseline.per_pair:
+        return best
+    steps = [axis[1] - axis[0] for axis in axes]
+    finer = [b + s * np.linspace(-1, 1, 11) for b, s in zip(best[:, 0], steps, strict=True)]
+    return _search(baseline, dataset, weight, price, config, _grid(finer))
+
+
+def _grid(axes: list[np.ndarray]) -> np.ndarray:
+    """[G, k] every combination."""
+    return np.array(list(itertools.product(*axes)), np.float32)
+
+
+def _search(baseline, dataset, weight, price, config, grid) -> np.ndarray:
+    results = [
+        _costs(
+            grid, group.episode, price, baseline, config.objective, config.supply.unmet,
+            config.baseline.forecast, group.devices,
+        )  # fmt: skip
+        for group in dataset.groups
+    ]
+    (costs,) = dataset.gather(results)  # [N', G]
+    if config.baseline.per_pair:
+        return grid[costs.argmin(1)].T
+    return grid[[(weight @ costs).argmin()]].T
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5, 6, 7))
+def _costs(
+    grid: Array, episodes: Episode, price: Prices, baseline: Baseline, objective: Objective,
+    unmet: str, forecast: str, devices: int,
+) -> Array:  # fmt: skip
+    """[blocks, B, G] exact mean daily cost of each candidate."""
+
+    def block(shared, episode: Episode) -> Array:
+        grid, price = shared
+
+        def candidate(numbers: Array) -> Array:
+            def act(seen, _):
+                demand = expected_demand(seen, forecast)
+                return Action(baseline.order(numbers, demand, seen), seen.position[None])
+
+            cost, _ = rollout(
+                act, episode, lambda day: day_cost(day, episode.scale, price, objective),
+                unmet=unmet,
+            )  # fmt: skip
+            return cost / jnp.maximum(episode.measured.sum((0, 1)), 1)
+
+        return lax.map(candidate, grid).T
+
+    return placement.map_blocks(block, (grid, price), episodes, devices)

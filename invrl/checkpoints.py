@@ -1,0 +1,67 @@
+"""Trees of arrays in `.npz` files: written atomically, read back only into the same shapes."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from invrl.errors import InvrlError
+
+
+def save(path: Path, tree: Any) -> None:
+    """Write a tree; a kill at any moment leaves the old file or the new one, whole."""
+    arrays = {name: _plain(leaf) for name, leaf in _named(tree)}
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def load(path: Path, like: Any) -> Any:
+    """The tree in a file, in the structure of `like`.
+
+    Raises:
+        InvrlError: no such file, a truncated one, or arrays of other names or shapes.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise InvrlError(f"no checkpoint {path}", hint="`invrl runs ls` lists the runs") from None
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        raise InvrlError(f"{path} is damaged: {error}", hint="train again, or use another run") from None
+    named = _named(like)
+    names = {name for name, _ in named}
+    odd = sorted(names ^ set(arrays))
+    if odd:
+        raise InvrlError(f"{path} is of another run: `{odd[0]}` does not match", hint=OTHER)
+    leaves = [_restored(path, name, arrays[name], leaf) for name, leaf in named]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+OTHER = "algorithm, form, network and features must be those of the checkpoint"
+
+
+def _named(tree: Any) -> list[tuple[str, Any]]:
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def _is_key(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _plain(leaf: Any) -> np.ndarray:
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _restored(path: Path, name: str, array: np.ndarray, like: Any) -> Any:
+    if array.shape != _plain(like).shape:
+        raise InvrlError(f"{path} is of another run: `{name}` has shape {array.shape}", hint=OTHER)
+    return jax.random.wrap_key_data(array) if _is_key(like) else array

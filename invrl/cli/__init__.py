@@ -1,0 +1,34 @@
+"""The command line: one file per command, no logic, heavy imports inside the functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from invrl.cli import data
+from invrl.cli.console import fail
+from invrl.errors import INTERRUPTED, InvrlError
+
+app = typer.Typer(
+    name="invrl",
+    help="Deep reinforcement learning for replenishment, with policy regularisation.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Entry point: one-line errors with a hint; a traceback only under INVRL_DEBUG."""
+    try:
+        app()
+    except InvrlError as error:
+        if os.environ.get("INVRL_DEBUG"):
+            raise
+        fail(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,121 @@
+"""What the terminal sees: data on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invrl.errors import InvrlError, nearest
+
+FORMATS = ("table", "markdown", "csv", "latex", "json")
+
+Format = Annotated[str, typer.Option("--format", help="table, markdown, csv, latex or json.", rich_help_panel="Output")]
+Json = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel="Output")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write to this new file instead.", rich_help_panel="Output")
+]
+
+
+def say(text: str = "") -> None:
+    """One line of talk, on stderr."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False).print(text)
+
+
+def fail(error: InvrlError) -> None:
+    """`error:` one sentence, a blank line, `hint:` one action."""
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"\nhint: {error.hint}", file=sys.stderr)
+
+
+def emit(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    format: str = "table",
+    json_flag: bool = False,
+    out: Path | None = None,
+    title: str = "",
+    payload: Any = None,
+) -> None:
+    """Print rows (all with the same keys) in the wanted format, or write them to a new file.
+
+    Args:
+        rows: one mapping per line; cells are text, numbers or None.
+        payload: what `json` prints instead of the rows.
+
+    Raises:
+        InvrlError: unknown format, or `out` exists already.
+    """
+    format = "json" if json_flag else format
+    if format not in FORMATS:
+        raise InvrlError(f"no format `{format}`", hint=nearest(format, FORMATS))
+    if format == "table" and out is None:
+        _print_table(rows, title)
+        return
+    text = render(rows, "markdown" if format == "table" else format, payload)
+    if out is None:
+        print(text)
+        return
+    if out.exists():
+        raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
+    out.write_text(text + "\n", encoding="utf-8")
+    say(f"wrote {out}")
+
+
+def render(rows: Sequence[Mapping[str, Any]], format: str, payload: Any = None) -> str:
+    """Rows as markdown, csv, latex or json text."""
+    if format == "json":
+        return json.dumps(rows if payload is None else payload, indent=2, default=_jsonable)
+    names = list(rows[0]) if rows else []
+    cells = [[cell(row[name]) for name in names] for row in rows]
+    if format == "csv":
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows([names, *[list(row.values()) for row in rows]])
+        return buffer.getvalue().rstrip("\n")
+    if format == "latex":
+        body = [" & ".join(_latex(c) for c in line) + r" \\" for line in [names, *cells]]
+        head = [r"\begin{tabular}{l" + "r" * (len(names) - 1) + "}", r"\hline", body[0], r"\hline"]
+        return "\n".join([*head, *body[1:], r"\hline", r"\end{tabular}"])
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in [names, *cells]]
+    rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def cell(value: Any) -> str:
+    """One cell as text: four significant digits for numbers, `-` for none."""
+    if value is None or isinstance(value, float) and math.isnan(value):
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left")
+    for index, name in enumerate(rows[0] if rows else []):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*map(cell, row.values()))
+    Console(highlight=False).print(table)
+
+
+def _latex(text: str) -> str:
+    for char in "&%_#":
+        text = text.replace(char, "\\" + char)
+    return text
+
+
+def _jsonable(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

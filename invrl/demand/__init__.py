@@ -1,0 +1,1 @@
+"""Demand panels: structure, generators, files, features."""

@@ -1,0 +1,216 @@
+"""From a panel and a part of its split to the episodes that the simulator runs.
+
+Pairs are grouped by review period. A pair whose reviews fall on days t = phase (mod P)
+starts its first cycle on the last such day before the window: the days before the window
+are padding, without demand, order or measure. So all pairs of a group review together.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from invrl import placement
+from invrl.config import Features, Supply
+from invrl.demand.features import Known, Normaliser, features, numeric_static
+from invrl.demand.panel import Panel
+from invrl.demand.splits import Part
+from invrl.simulator import Episode
+
+
+class Group(NamedTuple):
+    """The episodes of the pairs that share a review period, cut into blocks."""
+
+    episode: Episode  # every array with a leading axis of blocks
+    index: np.ndarray  # [blocks, B] position of each pair within the part; -1 is padding
+    devices: int
+
+
+class Dataset(NamedTuple):
+    """One part of a split, ready to run."""
+
+    groups: tuple[Group, ...]
+    pairs: np.ndarray  # [N'] indices into the panel
+    scale: np.ndarray  # [N'] units a day
+    days: int  # simulated days
+
+    def gather(self, results: list) -> list[np.ndarray]:
+        """Per group a tree of [blocks, B, ...]; its leaves [N', ...] in the order of `pairs`."""
+        leaves = [jax.tree.leaves(jax.device_get(result)) for result in results]
+        merged = []
+        for arrays in zip(*leaves, strict=True):
+            out = np.zeros((self.pairs.size, *arrays[0].shape[2:]), arrays[0].dtype)
+            for group, array in zip(self.groups, arrays, strict=True):
+                real = group.index >= 0
+                out[group.index[real]] = array[real]
+            merged.append(out)
+        return merged
+
+
+class Window(NamedTuple):
+    """What the compiled builder must know as constants."""
+
+    start: int
+    measure: int
+    stop: int
+    cycles: int
+    period: int
+    slots: int
+    weekday: int
+
+
+class Columns(NamedTuple):
+    """What a block is built from; B pairs."""
+
+    demand: Array  # [T, B] units
+    ahead: Array  # [T, Ka, B]
+    static: Array  # [Ks, B]
+    regressors: Array | None  # [T, 4, B] units a day
+    lead_time: Array  # [1 or T, B] days
+    first_review: Array  # [B] day
+    initial_stock: Array  # [B] units
+    scale: Array  # [B]
+    spread: Array  # [B]
+    weight: Array  # [B]
+
+
+def scale_of(panel: Panel, days: slice) -> tuple[np.ndarray, np.ndarray]:
+    """(mean, standard deviation) [N] of daily demand on the training days, units a day.
+
+    The mean is at least one unit over those days, so that a pair that never sold has a scale.
+    """
+    history = panel.demand[days]
+    mean = history.mean(0, dtype=np.float64)
+    sd = history.std(0, dtype=np.float64)
+    return np.maximum(mean, 1 / len(history)).astype(np.float32), sd.astype(np.float32)
+
+
+def make_dataset(
+    panel: Panel,
+    part: Part,
+    training_days: slice,
+    normaliser: Normaliser,
+    supply: Supply,
+    config: Features,
+    weight: np.ndarray,
+    block: int | None = None,
+) -> Dataset:
+    """The episodes of one part.
+
+    Args:
+        panel: with supply filled in (`with_supply`).
+        training_days: days that scales are computed from.
+        weight: [N] weight of each pair of the panel in means.
+        block: pairs in a block; None lets `placement` decide.
+    """
+    scale, spread = scale_of(panel, training_days)
+    periods = panel.review_period[part.pairs]
+    groups = []
+    for period in np.unique(periods):
+        members = np.flatnonzero(periods == period)
+        columns = _columns(panel, part.pairs[members], normaliser, supply, scale, spread, weight)
+        window = _window(panel, part, part.pairs[members], int(period))
+        groups.append(_group(columns, members, window, supply, config, block))
+    return Dataset(tuple(groups), part.pairs, scale[part.pairs], part.stop - part.start)
+
+
+def _window(panel: Panel, part: Part, pairs: np.ndarray, period: int) -> Window:
+    first = _first_cycle(panel.first_review[pairs], part.start, period)
+    return Window(
+        start=part.start,
+        measure=part.measure,
+        stop=part.stop,
+        cycles=int(-(-(part.stop - first.min()) // period)),
+        period=period,
+        slots=int(panel.lead_time[..., pairs].max()) + 1,
+        weekday=(int(panel.start.astype("datetime64[D]").astype(int)) + 3) % 7,
+    )
+
+
+def _first_cycle(first_review, start: int, period: int):
+    """The last day on the review grid at or before `start`."""
+    return start - (start - first_review) % period
+
+
+def _columns(panel, pairs, normaliser, supply, scale, spread, weight) -> Columns:
+    ahead = np.zeros((panel.days, len(panel.ahead), pairs.size), np.float32)
+    for k, column in enumerate(panel.ahead.values()):
+        ahead[:, k] = (column[:, pairs] - normaliser.ahead_mean[k]) / normaliser.ahead_sd[k]
+    static = (numeric_static(panel)[:, pairs] - normaliser.static_mean[:, None]) / normaliser.static_sd[:, None]
+    lead_time = np.atleast_2d(panel.lead_time[..., pairs])
+    cover = lead_time[0] + panel.review_period[pairs]
+    initial = supply.initial_days * cover * scale[pairs] if panel.initial_stock is None else panel.initial_stock[pairs]
+    return Columns(
+        panel.demand[:, pairs], ahead, static,
+        None if panel.regressors is None else panel.regressors[..., pairs],
+        lead_time, panel.first_review[pairs], initial.astype(np.float32),
+        scale[pairs], spread[pairs], weight[pairs].astype(np.float32),
+    )  # fmt: skip
+
+
+def _group(columns: Columns, members, window: Window, supply: Supply, config: Features, block) -> Group:
+    plan = placement.plan(members.size, block)
+    padded = np.full(plan.blocks * plan.block, -1)
+    padded[: members.size] = np.arange(members.size)
+    local = padded.reshape(plan.blocks, plan.block)
+
+    def cut(column: np.ndarray) -> np.ndarray:
+        """[..., N] to [blocks, ..., B]; padding repeats the first pair."""
+        return np.moveaxis(column[..., np.maximum(local, 0)], -2, 0)
+
+    blocks = placement.put(jax.tree.map(cut, columns), plan.devices)
+    weight = placement.put(jnp.where(local >= 0, blocks.weight, 0.0), plan.devices)
+    episode = _build(blocks._replace(weight=weight), window, supply, config, plan.devices)
+    index = np.where(local >= 0, members[np.maximum(local, 0)], -1)
+    return Group(episode, index, plan.devices)
+
+
+@partial(jax.jit, static_argnames=("window", "supply", "config", "devices"))
+def _build(blocks: Columns, window: Window, supply: Supply, config: Features, devices: int) -> Episode:
+    return placement.map_blocks(
+        lambda _, block: build_episode(block, window, supply, config), None, blocks, devices
+    )
+
+
+def build_episode(columns: Columns, window: Window, supply: Supply, config: Features) -> Episode:
+    """One block's episode; traceable."""
+    first = _first_cycle(columns.first_review, window.start, window.period)
+    review = first + window.period * jnp.arange(window.cycles)[:, None]  # [C, B]
+    day = review[:, None] + jnp.arange(window.period)[:, None]  # [C, P, B]
+    inside = (day >= window.start) & (day < window.stop)
+    lead_time = _on_days(columns.lead_time, review) if columns.lead_time.shape[0] > 1 else columns.lead_time[0]
+    lead_time = jnp.broadcast_to(lead_time, review.shape)
+    active = (review >= window.start) & (review >= columns.first_review)
+    arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
+    demand = jnp.where(inside, _on_days(columns.demand, day.reshape(-1, day.shape[-1])).reshape(day.shape), 0.0)
+    known = Known(columns.demand / columns.scale, columns.ahead, columns.static, columns.scale, columns.spread)
+    rows, regressors = features(known, review, lead_time, window.period, window.weekday, config)
+    if columns.regressors is not None:
+        regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
+    initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[0].set(columns.initial_stock)
+    units = supply.max_order_units or jnp.inf
+    return Episode(
+        demand=demand,
+        measured=inside & (day >= jnp.maximum(window.measure, arrival)),
+        active=active,
+        lead_time=lead_time.astype(jnp.int8),
+        features=rows,
+        regressors=regressors,
+        scale=columns.scale,
+        spread=columns.spread,
+        initial=initial,
+        max_order=jnp.minimum(supply.max_order * columns.scale, units),
+        max_position=supply.max_position * columns.scale,
+        weight=columns.weight,
+    )
+
+
+def _on_days(column: Array, day: Array, axis: int = 0) -> Array:
+    """Values of [T, B] (or [..., T, B]) on the days [C, B]."""
+    index = jnp.clip(day, 0, column.shape[axis] - 1)
+    return jnp.take_along_axis(column, index[(None,) * axis], axis=axis)

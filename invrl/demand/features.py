@@ -1,0 +1,180 @@
+"""What the network sees of demand, and what COEFF and BOTH weigh: nothing looks ahead.
+
+Demand is divided by the pair's scale (mean daily demand on training days), so that one
+network serves all pairs. A feature of day t uses demand of days < t and the dynamic
+columns known in advance. Everything is a function of cumulative sums, read at the review
+days of each pair.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jax import Array
+
+from invrl.config import Features
+from invrl.demand.panel import Panel
+from invrl.errors import InvrlError, nearest
+
+GROUPS = {
+    "recent": "trailing means (short, long), yesterday, trailing standard deviation",
+    "forecast": "expected demand until arrival, and in the review period that the order serves",
+    "calendar": "day of the week",
+    "today": "known-ahead columns on the review day",
+    "coming": "known-ahead columns, mean over the protection interval",
+    "supply": "lead time, review period, demand scale, variability",
+    "static": "numeric attributes of the pair",
+}
+
+
+@struct.dataclass
+class Normaliser:
+    """Means and deviations fitted on the training days; stored with every run."""
+
+    ahead_mean: np.ndarray  # [Ka]
+    ahead_sd: np.ndarray  # [Ka]
+    static_mean: np.ndarray  # [Ks]
+    static_sd: np.ndarray  # [Ks]
+
+
+def fit_normaliser(panel: Panel, pairs: np.ndarray, days: slice) -> Normaliser:
+    """Column means and deviations over the training pairs and days."""
+    ahead = [column[days][:, pairs] for column in panel.ahead.values()]
+    static = list(numeric_static(panel)[:, pairs])
+    return Normaliser(*_moments(ahead), *_moments(static))
+
+
+def _moments(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    mean = np.array([np.mean(c, dtype=np.float64) for c in columns], np.float32)
+    sd = np.array([np.std(c, dtype=np.float64) for c in columns], np.float32)
+    return mean, np.where(sd > 0, sd, 1).astype(np.float32)
+
+
+def numeric_static(panel: Panel) -> np.ndarray:
+    """[Ks, N] the numeric static columns."""
+    columns = [c.astype(np.float32) for c in panel.static.values() if c.dtype.kind in "iufb"]
+    return np.stack(columns) if columns else np.zeros((0, panel.pairs), np.float32)
+
+
+class Known(NamedTuple):
+    """What features may be made of, for B pairs; demand in multiples of the scale."""
+
+    demand: Array  # [T, B]
+    ahead: Array  # [T, Ka, B] standardised
+    static: Array  # [Ks, B] standardised
+    scale: Array  # [B] units a day
+    spread: Array  # [B] units a day
+
+
+def features(
+    known: Known, review: Array, lead_time: Array, period: int, weekday: int, config: Features
+) -> tuple[Array, Array]:
+    """Network features [C, F, B] and default regressors [C, 4, B] (units a day).
+
+    Args:
+        review: [C, B] day index of each review.
+        lead_time: [C, B] days.
+        period: review period, days.
+        weekday: day of the week of day 0 (Monday = 0).
+
+    Regressors: trailing mean (short, long), forecast (until arrival, review period after it).
+    """
+    unknown = [name for name in config.groups if name not in GROUPS]
+    if unknown:
+        raise InvrlError(f"features.groups: no group `{unknown[0]}`", hint=nearest(unknown[0], GROUPS))
+    sums = cumulative(known.demand)
+    short, long = (trailing_mean(sums, review, days) for days in (config.short, config.long))
+    near = forecast(sums, review, jnp.zeros_like(lead_time), jnp.maximum(lead_time, 1))
+    far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
+    groups = {
+        "recent": lambda: [short, long, _yesterday(known.demand, review),
+                           _trailing_sd(known.demand, review, config.long)],
+        "forecast": lambda: [near, far],
+        "calendar": lambda: _week(review + weekday),
+        "today": lambda: list(_at(known.ahead, review)),
+        "coming": lambda: list(_mean_ahead(known.ahead, review, lead_time + period)),
+        "supply": lambda: _supply(known, lead_time, period, review),
+        "static": lambda: [jnp.broadcast_to(row, review.shape) for row in known.static],
+    }  # fmt: skip
+    rows = [row for name in config.groups for row in groups[name]()]
+    stacked = jnp.stack(rows, 1) if rows else jnp.zeros((review.shape[0], 0, review.shape[1]))
+    return stacked, jnp.stack([short, long, near, far], 1) * known.scale
+
+
+def cumulative(x: Array) -> Array:
+    """[T+1, ...] sums of the days before each day."""
+    return jnp.concatenate([jnp.zeros_like(x[:1]), jnp.cumsum(x, 0)])
+
+
+def _read(sums: Array, day: Array) -> Array:
+    return jnp.take_along_axis(sums, jnp.clip(day, 0, sums.shape[0] - 1), axis=0)
+
+
+def trailing_mean(sums: Array, day: Array, days: int) -> Array:
+    """[C, B] mean of up to `days` days before `day`, with one prior day at the mean (1)."""
+    start = jnp.maximum(day - days, 0)
+    return (_read(sums, day) - _read(sums, start) + 1.0) / (day - start + 1.0)
+
+
+def _trailing_sd(demand: Array, day: Array, days: int) -> Array:
+    mean = trailing_mean(cumulative(demand), day, days)
+    square = trailing_mean(cumulative(demand**2), day, days)
+    return jnp.sqrt(jnp.maximum(square - mean**2, 0.0))
+
+
+def _yesterday(demand: Array, day: Array) -> Array:
+    return jnp.where(day > 0, _read(demand, day - 1), 1.0)
+
+
+WEEKS = 4
+
+
+def forecast(sums: Array, day: Array, ahead: Array, length: Array) -> Array:
+    """[C, B] expected demand a day over [day + ahead, day + ahead + length).
+
+    The seasonal mean: each coming day is expected to be like the same weekday in the past
+    `WEEKS` weeks; weeks before the panel's start count as the trailing mean.
+    """
+    level = trailing_mean(sums, day, 7 * WEEKS)
+    whole, rest = length // 7, length % 7
+    offset = ahead % 7
+    weeks = [_past_week(sums, day, offset, rest, level, k) for k in range(1, WEEKS + 1)]
+    return (whole * 7 * level + sum(weeks) / WEEKS) / length
+
+
+def _past_week(sums: Array, day: Array, offset: Array, rest: Array, level: Array, k: int) -> Array:
+    """Demand of the days `offset .. offset + rest` of the week k weeks ago, wrapping within it."""
+    week = day - 7 * k
+    split = jnp.minimum(offset + rest, 7)
+    direct = _read(sums, week + split) - _read(sums, week + offset)
+    wrapped = _read(sums, week + jnp.maximum(offset + rest - 7, 0)) - _read(sums, week)
+    return jnp.where(week >= 0, direct + wrapped, rest * level)
+
+
+def _week(day: Array) -> list[Array]:
+    angle = 2 * jnp.pi * (day % 7) / 7
+    return [jnp.sin(angle), jnp.cos(angle)]
+
+
+def _at(columns: Array, day: Array) -> Array:
+    """[Ka, C, B] columns [T, Ka, B] read at the days [C, B]."""
+    index = jnp.clip(day, 0, columns.shape[0] - 1)[:, None]
+    return jnp.moveaxis(jnp.take_along_axis(columns, index, axis=0), 1, 0)
+
+
+def _mean_ahead(columns: Array, day: Array, length: Array) -> Array:
+    """[Ka, C, B] mean over the coming `length` days that the panel still holds."""
+    sums = cumulative(columns)
+    last = columns.shape[0]
+    stop = jnp.minimum(day + length, last)
+    start = jnp.minimum(day, last - 1)
+    return (_at(sums, stop) - _at(sums, start)) / jnp.maximum(stop - start, 1)
+
+
+def _supply(known: Known, lead_time: Array, period: int, review: Array) -> list[Array]:
+    rows = [jnp.log(known.scale) / 3.0, known.spread / known.scale / 2.0]
+    constant = [jnp.broadcast_to(row, review.shape) for row in rows]
+    return [lead_time / 7.0, jnp.full(review.shape, period / 7.0), *constant]

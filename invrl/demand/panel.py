@@ -1,0 +1,150 @@
+"""The demand panel: what every source makes and everything downstream reads."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+
+from invrl.errors import InvrlError
+
+KNOWLEDGE = ("known", "censored", "uncensored")
+"""Is `demand` what customers wanted (known), sales (censored), or an estimate (uncensored)?"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Daily demand of N SKU-warehouse pairs over T days, on the host.
+
+    Arrays are time-major with pairs last, the layout the simulator scans.
+    Optional fields left empty are filled by the `[supply]` rules of the config.
+
+    Attributes:
+        demand: [T, N] float32, units a day, >= 0.
+        sku, warehouse: [N] str, the names of each pair.
+        start: first day of the panel, `datetime64[D]`.
+        ahead: name -> [T, N] float32, dynamic columns known before the day (promotion, holiday).
+        after: name -> [T, N] float32, dynamic columns known only after the day (stock-out hours).
+        static: name -> [N] float32 or str, attributes of the pair (category, margin).
+        regressors: [T, 4, N] float32 units a day, or None: demand features for COEFF and BOTH
+            that a source brings itself (the paper's synthetic settings).
+        lead_time: [N] or [T, N] (by order day) int, days >= 0, or None.
+        review_period: [N] int, days >= 1, or None.
+        first_review: [N] int, day of the first review, or None.
+        price: [N] float32, money per unit, or None.
+        weight: [N] float32 >= 0, importance in weighted means, or None.
+        initial_stock: [N] float32 units, on hand before the first day, or None.
+        knowledge: one of `KNOWLEDGE`.
+    """
+
+    demand: np.ndarray
+    sku: np.ndarray
+    warehouse: np.ndarray
+    start: np.datetime64 = np.datetime64("2024-01-01", "D")
+    ahead: dict[str, np.ndarray] = field(default_factory=dict)
+    after: dict[str, np.ndarray] = field(default_factory=dict)
+    static: dict[str, np.ndarray] = field(default_factory=dict)
+    regressors: np.ndarray | None = None
+    lead_time: np.ndarray | None = None
+    review_period: np.ndarray | None = None
+    first_review: np.ndarray | None = None
+    price: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    initial_stock: np.ndarray | None = None
+    knowledge: str = "known"
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def days(self) -> int:
+        return self.demand.shape[0]
+
+    @property
+    def pairs(self) -> int:
+        return self.demand.shape[1]
+
+    @property
+    def dates(self) -> np.ndarray:
+        """[T] `datetime64[D]`."""
+        return self.start + np.arange(self.days)
+
+    @property
+    def names(self) -> np.ndarray:
+        """[N] str, `sku@warehouse`, for messages and file rows."""
+        return np.char.add(np.char.add(self.sku.astype(str), "@"), self.warehouse.astype(str))
+
+    def take(self, pairs: np.ndarray) -> Panel:
+        """The panel of the given pairs (an index or a mask over N), in that order."""
+
+        def cut(value):
+            if isinstance(value, dict):
+                return {name: column[..., pairs] for name, column in value.items()}
+            return value[..., pairs] if isinstance(value, np.ndarray) else value
+
+        return replace(self, **{f.name: cut(getattr(self, f.name)) for f in fields(self)})
+
+    def fingerprint(self) -> str:
+        """A hash of everything in the panel: equal panels, equal fingerprints."""
+        digest = hashlib.sha256()
+        for f in fields(self):
+            value = getattr(self, f.name)
+            columns = value.items() if isinstance(value, dict) else [(f.name, value)]
+            for name, column in columns:
+                digest.update(name.encode())
+                if isinstance(column, np.ndarray):
+                    column = column.astype(str) if column.dtype.kind in "UO" else column
+                    digest.update(np.ascontiguousarray(column).view(np.uint8).data)
+                else:
+                    digest.update(str(column).encode())
+        return digest.hexdigest()[:16]
+
+
+def check(panel: Panel) -> None:
+    """Refuse a panel that the simulator could not run, naming the first bad place."""
+    demand, (days, pairs) = panel.demand, panel.demand.shape
+    if days < 2 or pairs < 1:
+        raise InvrlError(
+            f"the panel has {pairs} pairs x {days} days", hint="at least 1 pair and 2 days"
+        )
+    bad = ~(np.isfinite(demand) & (demand >= 0))
+    if bad.any():
+        t, i = np.argwhere(bad)[0]
+        raise InvrlError(
+            f"demand of {panel.names[i]} on {panel.dates[t]} is {demand[t, i]}",
+            hint="demand is a finite number >= 0 on every day",
+        )
+    if panel.knowledge not in KNOWLEDGE:
+        raise InvrlError(f"knowledge is `{panel.knowledge}`", hint=f"one of {', '.join(KNOWLEDGE)}")
+    for label, columns in (("ahead", panel.ahead), ("after", panel.after)):
+        for name, column in columns.items():
+            _expect(f"{label} column `{name}`", column, (days, pairs))
+    for name in ("sku", "warehouse", "review_period", "first_review", "price", "weight", "initial_stock"):
+        value = getattr(panel, name)
+        if value is not None:
+            _expect(name, value, (pairs,))
+    for name, column in panel.static.items():
+        _expect(f"static column `{name}`", column, (pairs,))
+    if panel.lead_time is not None and panel.lead_time.shape not in ((pairs,), (days, pairs)):
+        _expect("lead_time", panel.lead_time, (pairs,))
+    if panel.regressors is not None:
+        _expect("regressors", panel.regressors, (days, 4, pairs))
+    _at_least("lead_time", panel.lead_time, 0)
+    _at_least("review_period", panel.review_period, 1)
+    _at_least("weight", panel.weight, 0)
+    _at_least("initial_stock", panel.initial_stock, 0)
+
+
+def _expect(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+    if value.shape != shape:
+        raise InvrlError(f"{name} has shape {value.shape}, the panel wants {shape}")
+
+
+def _at_least(name: str, value: np.ndarray | None, low: int) -> None:
+    if value is None:
+        return
+    bad = ~(value >= low)  # also catches NaN
+    if bad.any():
+        where = int(np.argwhere(bad)[0][-1])
+        raise InvrlError(f"{name} of pair {where} is below {low} or missing")

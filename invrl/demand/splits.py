@@ -1,0 +1,81 @@
+"""Which pairs and days train, validate and test."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from invrl.config import Split
+from invrl.errors import InvrlError
+
+PARTS = ("train", "validation", "test")
+
+
+class Part(NamedTuple):
+    """Pairs and days of one part; the policy runs from `start`, measures count from `measure`."""
+
+    pairs: np.ndarray  # [N'] indices into the panel
+    start: int
+    measure: int
+    stop: int  # one past the last day
+
+
+def split(pairs: int, days: int, config: Split) -> dict[str, Part]:
+    """The three parts.
+
+    days   all pairs; train, then validation, then test days
+    pairs  disjoint pairs; all days
+    both   train and validation pairs on the training days, all pairs on the later test days
+
+    Raises:
+        InvrlError: the parts do not fit into the panel.
+    """
+    everyone = np.arange(pairs)
+    if config.by == "days":
+        train, validation, test = _lengths(
+            "day", days, config.train_days, config.validation_days, config.test_days
+        )
+        return _checked(
+            Part(everyone, config.history_days, config.history_days, train),
+            _later(everyone, train, validation, config),
+            _later(everyone, train + validation, test, config),
+        )
+    held_out = config.test_pairs if config.by == "pairs" else 0
+    sizes = _lengths("pair", pairs, config.train_pairs, config.validation_pairs, held_out)
+    order = np.random.default_rng(config.seed).permutation(pairs) if config.shuffle else everyone
+    first, second, third = np.split(order[: sum(sizes)], np.cumsum(sizes)[:2])
+    if config.by == "pairs":
+        span = (config.history_days, config.history_days, days)
+        return _checked(Part(first, *span), Part(second, *span), Part(third, *span))
+    train, _, test = _lengths("day", days, config.train_days, 0, config.test_days)
+    span = (config.history_days, config.history_days, train)
+    known = np.concatenate([first, second])
+    return _checked(Part(first, *span), Part(second, *span), _later(known, train, test, config))
+
+
+def _lengths(what: str, total: int, train: int, validation: int, test: int) -> tuple[int, int, int]:
+    train = train or total - validation - test
+    if min(train, validation, test) < 0 or train == 0 or train + validation + test > total:
+        raise InvrlError(
+            f"impossible split: train {train} + validation {validation} + test {test} {what}s "
+            f"in a panel of {total}",
+            hint=f"set split.train_{what}s, split.validation_{what}s, split.test_{what}s",
+        )
+    return train, validation, test
+
+
+def _later(pairs: np.ndarray, first: int, length: int, config: Split) -> Part:
+    """A part of later days, run in before it is measured."""
+    return Part(pairs, max(first - config.warmup_days, config.history_days), first, first + length)
+
+
+def _checked(*parts: Part) -> dict[str, Part]:
+    named = dict(zip(PARTS, parts, strict=True))
+    for name, part in named.items():
+        if part.stop <= part.measure or part.pairs.size == 0:
+            raise InvrlError(
+                f"impossible split: {name} has {part.pairs.size} pairs and days {part.measure} to {part.stop}",
+                hint="every part needs pairs and days; see split.* and split.history_days",
+            )
+    return named

@@ -1,0 +1,54 @@
+"""Lead times, review periods and first reviews: the panel's own, or drawn by the config's rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from invrl.config import Supply
+from invrl.demand.panel import Panel
+from invrl.errors import InvrlError
+
+
+def with_supply(panel: Panel, supply: Supply) -> Panel:
+    """The panel with lead_time [N] or [T, N], review_period [N], first_review [N] filled in."""
+    rng = np.random.default_rng(supply.seed)
+    lead_time = _ruled("lead_time", panel.lead_time, supply.lead_time, panel.pairs, rng, 0)
+    review_period = _ruled("review_period", panel.review_period, supply.review_period, panel.pairs, rng, 1)
+    if panel.first_review is None and supply.first_review == "spread":
+        first_review = rng.integers(0, review_period)
+    else:
+        first_review = _ruled("first_review", panel.first_review, supply.first_review, panel.pairs, rng, 0)
+    if lead_time.max() > MAX_LEAD_TIME:
+        raise InvrlError(f"a lead time of {lead_time.max()} days", hint=f"at most {MAX_LEAD_TIME} days")
+    return replace(panel, lead_time=lead_time, review_period=review_period, first_review=first_review)
+
+
+MAX_LEAD_TIME = 120
+"""Days; the pipeline is a dense array and lead times travel as int8."""
+
+
+def _ruled(name: str, own: np.ndarray | None, rule: str, pairs: int, rng, low: int) -> np.ndarray:
+    return draw(name, rule, pairs, rng, low) if own is None else own.astype(np.int32)
+
+
+def draw(name: str, rule: str, pairs: int, rng: np.random.Generator, low: int) -> np.ndarray:
+    """[N] whole numbers by a rule: `3`, `1-7` (evenly) or `1,2,7` (choices).
+
+    Raises:
+        InvrlError: a rule that is none of these, or a value below `low`.
+    """
+    try:
+        if "-" in rule:
+            first, last = (int(part) for part in rule.split("-"))
+            choices = np.arange(first, last + 1)
+        else:
+            choices = np.array([int(part) for part in rule.split(",")])
+        if choices.size == 0 or choices.min() < low:
+            raise ValueError
+    except ValueError:
+        raise InvrlError(
+            f"supply.{name} = `{rule}` is no rule", hint=f"such as 3, 1-7 or 1,2,7, each at least {low}"
+        ) from None
+    return rng.choice(choices, size=pairs).astype(np.int32)

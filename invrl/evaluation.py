@@ -1,0 +1,89 @@
+"""From a policy and a part of the data to per-pair measures: exact, jitted once per policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from invrl import placement
+from invrl.baselines.contract import Baseline, expected_demand
+from invrl.config import Config, Supply
+from invrl.demand.episodes import Dataset
+from invrl.metrics import Totals, float_sums, measures, totals
+from invrl.policies.network import Policy
+from invrl.simulator import Action, Episode, Observation, rollout
+
+
+class Rule(NamedTuple):
+    """Anything that orders: a learned policy or an incumbent, in the form evaluation runs."""
+
+    act: Callable[[Any, Any, Observation], Action]
+    """(shared parameters, the pairs' own numbers [k, B] or None, observation) -> Action."""
+    prepare: Callable[[Episode], Episode] = lambda episode: episode
+
+
+def learned(policy: Policy) -> Rule:
+    return Rule(lambda params, own, seen: policy.act(params, seen))
+
+
+def classical(baseline: Baseline, config: Config) -> Rule:
+    def act(_, own, seen: Observation) -> Action:
+        demand = expected_demand(seen, config.baseline.forecast)
+        order = baseline.order(own, demand, seen)
+        return Action(order, (seen.position + order)[None])
+
+    return Rule(act, baseline.prepare)
+
+
+def rounded(order: Array, supply: Supply) -> Array:
+    """Orders in whole packs, none below the minimum: evaluation and recommendation only."""
+    if supply.pack_size:
+        order = supply.pack_size * jnp.round(order / supply.pack_size)
+    if supply.min_order:
+        order = jnp.where(order < supply.min_order, 0.0, order)
+    return order
+
+
+Simulate = Callable[..., dict[str, np.ndarray]]
+
+
+def make_simulate(rule: Rule, config: Config) -> Simulate:
+    """A function (shared, dataset, own=None) -> per-pair measures, compiled once per shape.
+
+    `own` is [k, N'] over the pairs of the dataset. The measures are those of
+    `metrics.measures`, each [N'], in the order of `dataset.pairs`.
+    """
+
+    @partial(jax.jit, static_argnums=3)
+    def run(shared: Any, episode: Episode, own: Any, devices: int) -> Totals:
+        def block(shared: Any, given: tuple[Episode, Any]) -> Totals:
+            episode, own = given
+
+            def act(seen: Observation, _: Any) -> Action:
+                action = rule.act(shared, own, seen)
+                return action._replace(order=rounded(action.order, config.supply))
+
+            return rollout(act, rule.prepare(episode), totals, unmet=config.supply.unmet)[0]
+
+        return placement.map_blocks(block, shared, (episode, own), devices)
+
+    def simulate(shared: Any, dataset: Dataset, own: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        results = [run(shared, group.episode, own_blocks(group, own), group.devices) for group in dataset.groups]
+        sums = float_sums(Totals(*dataset.gather(results)))
+        return measures(sums, dataset.scale, config.objective, config.evaluation.turnover_cap)
+
+    return simulate
+
+
+def own_blocks(group: Any, own: np.ndarray | None) -> Any:
+    """[k, N'] cut into the group's blocks: [blocks, k, B]."""
+    if own is None:
+        return None
+    cut = np.moveaxis(np.asarray(own, np.float32)[:, np.maximum(group.index, 0)], 1, 0)
+    return placement.put(cut, group.devices)

@@ -1,0 +1,149 @@
+"""What is measured, and the objectives made of it.
+
+Measures are per pair first; means over pairs come later (`evaluation.py`). Reported
+numbers use the exact measures; `soft_stockout` is the smooth twin that DS trains on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from invrl.config import Objective
+from invrl.simulator import Day
+
+
+class Prices(NamedTuple):
+    """The numbers of an objective; traced, so that they may be searched or tuned."""
+
+    stockout: Array | float
+    turnover: Array | float
+    penalty: Array | float
+    holding: Array | float
+    width: Array | float  # days of mean demand
+
+
+class Totals(NamedTuple):
+    """Sums over the measured days of a pair; every field [N]."""
+
+    days: Array
+    stockout_days: Array
+    inventory: Array  # unit-days in stock
+    unmet: Array  # units (unit-days when backlogged)
+    sales: Array
+    demand: Array
+    ordered: Array
+    ordered_squared: Array
+    orders: Array  # number of orders > 0
+
+
+def prices(objective: Objective) -> Prices:
+    return Prices(
+        objective.stockout_weight, objective.turnover_weight,
+        objective.penalty, objective.holding, objective.width,
+    )  # fmt: skip
+
+
+def is_stockout(day: Day) -> Array:
+    """[N] 1 where the day ends with no stock; ending at exactly 0 counts."""
+    return (day.inventory <= 0).astype(day.inventory.dtype)
+
+
+def soft_stockout(day: Day, width: Array) -> Array:
+    """[N] in (0, 1): a sigmoid of demand - on hand over `width` units; width -> 0 is exact."""
+    return jax.nn.sigmoid((day.demand - day.on_hand) / width)
+
+
+def day_cost(day: Day, scale: Array, price: Prices, objective: Objective, soft: bool = False) -> Array:
+    """[N] one day's objective; its mean over measured days is the pair's objective.
+
+    service: w_SR * stockout + w_TT * inventory / mean demand
+    cost:    b * unmet + h * leftover (divided by mean demand if `per` says so)
+
+    Args:
+        scale: [N] mean daily demand on training days, units: the constant that makes the
+            turnover ratio additive (problem statement, section 3).
+        soft: the stockout indicator is replaced by its smooth twin.
+    """
+    stock = jnp.maximum(day.inventory, 0.0)
+    if objective.kind == "service":
+        out = soft_stockout(day, price.width * scale) if soft else is_stockout(day)
+        return price.stockout * out + price.turnover * stock / scale
+    cost = price.penalty * day.unmet + price.holding * stock
+    return cost / scale if objective.per == "mean_demand" else cost
+
+
+def totals(day: Day) -> Totals:
+    """A day's contribution to the sums."""
+    order = day.order
+    return Totals(
+        jnp.ones_like(order), is_stockout(day), jnp.maximum(day.inventory, 0.0), day.unmet, day.sales,
+        day.demand, order, order * order, (order > 0).astype(order.dtype),
+    )  # fmt: skip
+
+
+def measures(sums: Totals, scale: np.ndarray, objective: Objective, cap: float) -> dict[str, np.ndarray]:
+    """Per-pair measures [N] from the sums.
+
+    stockout_rate      share of measured days that end with no stock
+    turnover_time      days: mean end-of-day stock / mean daily sales, cut at `cap`; a pair without
+                       sales has 0 if it held nothing, else `cap`
+    cost               b * unmet + h * leftover a day, in the units of `objective.per`
+    objective          what training minimises, exact
+    fill_rate          sales / demand; 1 without demand
+    lost_units, average_inventory, mean_sales, order_size, order_cv: units a day, units, units a day,
+                       units per order, sd / mean of daily order quantities
+
+    Args:
+        sums: numpy arrays [N].
+        scale: [N] mean daily demand on training days, units.
+        cap: days.
+    """
+    days = np.maximum(sums.days, 1)
+    stock, sold, unmet = sums.inventory / days, sums.sales / days, sums.unmet / days
+    turnover = np.divide(stock, sold, out=np.where(stock > 0, np.inf, 0.0), where=sold > 0)
+    unit = scale if objective.per == "mean_demand" else 1.0
+    cost = (objective.penalty * unmet + objective.holding * stock) / unit
+    rate = sums.stockout_days / days
+    service = objective.stockout_weight * rate + objective.turnover_weight * stock / scale
+    ordered = sums.ordered / days
+    variance = np.maximum(sums.ordered_squared / days - ordered**2, 0.0)
+    return {
+        "stockout_rate": rate,
+        "turnover_time": np.minimum(turnover, cap),
+        "cost": cost,
+        "objective": service if objective.kind == "service" else cost,
+        "fill_rate": np.divide(sums.sales, sums.demand, out=np.ones_like(sold), where=sums.demand > 0),
+        "lost_units": unmet,
+        "average_inventory": stock,
+        "mean_sales": sold,
+        "order_size": np.divide(sums.ordered, sums.orders, out=np.zeros_like(sold), where=sums.orders > 0),
+        "order_cv": np.divide(np.sqrt(variance), ordered, out=np.zeros_like(sold), where=ordered > 0),
+    }
+
+
+MEASURES: dict[str, str] = {
+    "stockout_rate": "stockout rate (%)",
+    "turnover_time": "turnover time (days)",
+    "cost": "cost",
+    "objective": "objective",
+    "fill_rate": "fill rate (%)",
+    "lost_units": "lost units a day",
+    "average_inventory": "inventory (units)",
+    "mean_sales": "sales (units a day)",
+    "order_size": "order size (units)",
+    "order_cv": "order variability",
+}
+"""Every measure and its heading."""
+
+PERCENT = ("stockout_rate", "fill_rate")
+"""Shares that tables show in per cent."""
+
+
+def float_sums(sums: Any) -> Totals:
+    """Sums as float64 numpy, so that ratios of long totals stay exact to print."""
+    return Totals(*(np.asarray(x, np.float64) for x in sums))

@@ -1,0 +1,113 @@
+"""Where pairs live: blocks of pairs, laid over the local devices. The one place that decides.
+
+Every array of an episode carries a leading axis of blocks. Within a device, blocks are
+worked off one after the other (they fit its cache); between devices they are sharded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+AXIS = "blocks"
+BLOCK = {"cpu": 512, "gpu": 1 << 16, "tpu": 1 << 16}
+"""Pairs in a block at most: what fits a core's cache, or what fills a GPU."""
+
+
+def use_all_cores() -> None:
+    """One host device per CPU core; must run before jax starts its backends."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_force_host_platform_device_count" not in flags:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={cores}".strip()
+
+
+class Plan(NamedTuple):
+    """How N pairs are cut."""
+
+    block: int  # pairs in a block
+    blocks: int  # a multiple of the devices
+    devices: int
+
+
+def plan(pairs: int, block: int | None = None) -> Plan:
+    """Blocks for `pairs` pairs: few and even, so that little is padding."""
+    devices = jax.local_device_count()
+    limit = block or BLOCK[jax.default_backend()]
+    if pairs <= 64:  # too few to share
+        return Plan(pairs, 1, 1)
+    rounds = -(-pairs // (limit * devices))
+    blocks = rounds * devices
+    return Plan(-(-pairs // blocks), blocks, devices)
+
+
+@cache
+def mesh(devices: int) -> Mesh:
+    return jax.make_mesh((devices,), (AXIS,), (AxisType.Auto,), devices=jax.local_devices()[:devices])
+
+
+def put(tree: Any, devices: int) -> Any:
+    """Arrays [blocks, ...] laid over the devices."""
+    return jax.device_put(tree, NamedSharding(mesh(devices), PartitionSpec(AXIS)))
+
+
+def replicate(tree: Any, devices: int) -> Any:
+    """Arrays copied to every device, so that a state looks the same before and after a step."""
+    return jax.device_put(tree, NamedSharding(mesh(devices), PartitionSpec()))
+
+
+def map_blocks(fn: Callable[[Any, Any], Any], shared: Any, blocks: Any, devices: int) -> Any:
+    """[blocks, ...] results of fn(shared, block) for every block."""
+
+    def local(shared, blocks):
+        return lax.map(lambda block: fn(shared, block), blocks)
+
+    return _spread(local, devices, PartitionSpec(AXIS))(shared, blocks)
+
+
+def sum_blocks(fn: Callable[[Any, Any], Any], shared: Any, blocks: Any, devices: int, chosen: Array) -> Any:
+    """Sum of fn(shared, block) over the chosen blocks; memory of one block per device.
+
+    Args:
+        chosen: [k] positions among the blocks of each device.
+    """
+
+    def local(shared, blocks):
+        shared, chosen = shared
+
+        def pick(k):
+            return jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, k, keepdims=False), blocks)
+
+        def add(total, k):
+            return jax.tree.map(jnp.add, total, fn(shared, pick(k))), None
+
+        shapes = jax.eval_shape(fn, shared, pick(0))
+        zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        total, _ = lax.scan(add, zero, chosen)
+        return lax.psum(total, AXIS)
+
+    return _spread(local, devices, PartitionSpec())((shared, chosen), blocks)
+
+
+def _spread(local: Callable, devices: int, out: PartitionSpec) -> Callable:
+    specs = (PartitionSpec(), PartitionSpec(AXIS))
+    return jax.shard_map(local, mesh=mesh(devices), in_specs=specs, out_specs=out, check_vma=False)
+
+
+def describe() -> dict[str, Any]:
+    """Devices and block size, for the manifest."""
+    backend = jax.default_backend()
+    devices = jax.local_devices()
+    return {
+        "backend": backend,
+        "device": devices[0].device_kind,
+        "devices": len(devices),
+        "block_pairs": BLOCK[backend],
+    }

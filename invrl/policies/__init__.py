@@ -1,0 +1,1 @@
+"""Policies: one network, four forms of its output."""

@@ -1,0 +1,86 @@
+"""The one network that serves all pairs: an MLP over features and scaled inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from invrl.config import Network
+from invrl.policies.heads import Head
+from invrl.simulator import Action, Observation
+
+ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu, "elu": nn.elu, "tanh": nn.tanh}
+
+
+class Policy(NamedTuple):
+    """A learned policy as two pure functions."""
+
+    init: Callable[[Array], Any]
+    """key -> parameters."""
+    raw: Callable[[Any, Observation], Array]
+    """(parameters, observation) -> raw output [A, N]."""
+    order: Callable[[Array, Observation], Array]
+    """(raw output [A, N], observation) -> order [N], units."""
+
+    def act(self, params: Any, seen: Observation) -> Action:
+        raw = self.raw(params, seen)
+        return Action(self.order(raw, seen), raw)
+
+
+class Linear(nn.Module):
+    """A dense layer on columns: [F, N] -> [features, N], the layout of the simulator."""
+
+    features: int
+    kernel: Callable = nn.initializers.lecun_normal(in_axis=1, out_axis=0)
+    bias: Callable = nn.initializers.zeros
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        weight = self.param("kernel", self.kernel, (self.features, x.shape[0]))
+        bias = self.param("bias", self.bias, (self.features, 1))
+        return weight @ x + bias
+
+
+class MLP(nn.Module):
+    """Hidden layers, then a linear output that starts near `start`."""
+
+    hidden: tuple[int, ...]
+    activation: str
+    start: tuple[float, ...]
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        for width in self.hidden:
+            x = ACTIVATIONS[self.activation](Linear(width)(x))
+        small = nn.initializers.variance_scaling(0.01, "fan_in", "normal", in_axis=1, out_axis=0)
+        start = jnp.asarray(self.start)[:, None]
+        return Linear(len(self.start), kernel=small, bias=lambda *_: start)(x)
+
+
+def network_input(seen: Observation) -> Array:
+    """[F + L + 1, N]: the features, and inventory in protection intervals of mean demand."""
+    return jnp.concatenate([seen.features, seen.inventory / (seen.scale * seen.protection)])
+
+
+def make_policy(config: Network, head: Head, features: int, slots: int) -> Policy:
+    """The policy of one network and one head.
+
+    Args:
+        features: F, rows of `Observation.features`.
+        slots: L + 1, rows of `Observation.inventory`.
+    """
+    mlp = MLP(config.hidden, config.activation, head.start)
+    return Policy(
+        init=jax.jit(lambda key: mlp.init(key, jnp.zeros((features + slots, 1)))),
+        raw=lambda params, seen: mlp.apply(params, network_input(seen)),
+        order=head.order,
+    )
+
+
+def parameter_count(params: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

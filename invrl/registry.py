@@ -1,0 +1,77 @@
+"""Every name a user can type, and where its code lives.
+
+The tables double as the index of the package. They hold strings, so `--help`,
+completion and `config check` know every name without importing jax.
+To add a sibling: write it, then add its line here. A user's own file, loaded
+with `--plugin`, calls `register` instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from invrl.errors import InvrlError, nearest
+
+SOURCES: dict[str, Any] = {
+    "file": "invrl.demand.tabular:read_panel",
+    "retail": "invrl.demand.retail:retail",
+    "independent": "invrl.demand.synthetic:independent",
+    "ar1": "invrl.demand.synthetic:ar1",
+    "iid": "invrl.demand.synthetic:iid",
+    "lost-sales": "invrl.demand.synthetic:lost_sales",
+}
+
+HEADS: dict[str, Any] = {
+    "none": "invrl.policies.heads:NONE",
+    "base": "invrl.policies.heads:BASE",
+    "coeff": "invrl.policies.heads:COEFF",
+    "both": "invrl.policies.heads:BOTH",
+}
+
+ALGORITHMS: dict[str, Any] = {
+    "ds": "invrl.algorithms.ds:DS",
+}
+
+BASELINES: dict[str, Any] = {
+    "incumbent": "invrl.baselines.forecast_base_stock:INCUMBENT",
+    "s_S": "invrl.baselines.s_S:S_S",
+    "capped_base_stock": "invrl.baselines.capped_base_stock:CAPPED_BASE_STOCK",
+    "constant": "invrl.baselines.constant:CONSTANT",
+    "clairvoyant": "invrl.baselines.clairvoyant:CLAIRVOYANT",
+}
+
+TABLES = {
+    "source": SOURCES,
+    "head": HEADS,
+    "algorithm": ALGORITHMS,
+    "baseline": BASELINES,
+}
+
+
+def get(kind: str, name: str) -> Any:
+    """The object behind a registered name.
+
+    Args:
+        kind: `source`, `head`, `algorithm` or `baseline`.
+        name: a key of that table.
+
+    Raises:
+        InvrlError: no such name; the hint holds the nearest one.
+    """
+    table = TABLES[kind]
+    if name not in table:
+        raise InvrlError(f"no {kind} `{name}`", hint=nearest(name, table))
+    entry = table[name]
+    if isinstance(entry, str):
+        module, _, attribute = entry.partition(":")
+        entry = getattr(importlib.import_module(module), attribute)
+    return entry
+
+
+def register(kind: str, name: str, entry: Any) -> None:
+    """Add an object under a new name; for files given with `--plugin`."""
+    table = TABLES[kind]
+    if name in table:
+        raise InvrlError(f"{kind} `{name}` exists already", hint="choose another name")
+    table[name] = entry

@@ -1,0 +1,151 @@
+"""The one loop: compiled chunks inside, Python outside.
+
+Between two chunks: look at the validation set, keep the best, save, report. Everything
+the loop knows is in `Loop`, so a run resumed from it ends like one never interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from flax import struct
+
+from invrl import placement, registry
+from invrl.errors import DIVERGED, InvrlError
+from invrl.evaluation import learned, make_simulate
+from invrl.experiment import Experiment
+from invrl.metrics import Prices, prices
+
+
+@struct.dataclass
+class Loop:
+    """The state of a training run between two chunks."""
+
+    state: Any  # the algorithm's
+    best: Any  # parameters
+    prices: Prices
+    best_score: np.ndarray  # [] lowest validation score so far
+    best_update: np.ndarray  # []
+    bar: np.ndarray  # [] the score that the next one must beat by `min_improvement`
+    stale: np.ndarray  # [] evaluations since the bar last moved
+    update: np.ndarray  # [] updates done
+
+
+Report = Callable[[Loop, dict[str, float]], None]
+
+
+def start(experiment: Experiment) -> Loop:
+    """The loop before its first update."""
+    config = experiment.config
+    algorithm = registry.get("algorithm", config.algo)
+    state = algorithm.init(experiment.problem, algorithm.hyper(config), jax.random.key(config.seed))
+    number = np.asarray
+    price = Prices(*(np.float32(x) for x in prices(config.objective)))
+    never = number(np.inf, np.float64)
+    zero = number(0, np.int64)
+    return Loop(state, state.params, price, never, zero, never, zero, zero)
+
+
+def train(experiment: Experiment, loop: Loop, report: Report) -> Loop:
+    """Run the loop until the updates are spent or the patience is.
+
+    Args:
+        loop: from `start`, or from a checkpoint.
+        report: called after every chunk with the loop and that chunk's metrics, among them
+            `seconds` of the chunk and validation measures; it logs and saves.
+
+    Raises:
+        InvrlError: exit code 3; a metric is not finite. The loop reported last is sound.
+    """
+    config = experiment.config
+    algorithm = registry.get("algorithm", config.algo)
+    hyper, update = algorithm.hyper(config), algorithm.update(experiment.problem)
+    validate = make_validate(experiment)
+    devices = experiment.train.groups[0].devices
+    loop = loop.replace(state=placement.replicate(loop.state, devices))
+    while not finished(loop, config.train):
+        began = time.perf_counter()
+        state, metrics = update(loop.state, hyper, loop.prices)
+        metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        trained = time.perf_counter()
+        done = int(loop.update) + config.train.evaluate_every
+        measured = validate(state.params)
+        metrics |= {f"validation_{name}": value for name, value in measured.items()}
+        _refuse_non_finite(metrics, done)
+        loop = advance(loop, state, measured, done, config)
+        seconds = {"train_seconds": trained - began, "validation_seconds": time.perf_counter() - trained}
+        report(loop, {"update": done, **metrics, **seconds})
+    return loop
+
+
+def finished(loop: Loop, train: Any) -> bool:
+    return loop.update >= train.updates or (0 < train.patience <= loop.stale)
+
+
+def make_validate(experiment: Experiment) -> Callable[[Any], dict[str, float]]:
+    """parameters -> weighted means of the exact measures on the validation set."""
+    simulate = make_simulate(learned(experiment.policy), experiment.config)
+    dataset = experiment.validation
+    weight = experiment.weight[dataset.pairs].astype(np.float64)
+
+    def validate(params: Any) -> dict[str, float]:
+        values = simulate(params, dataset)
+        return {name: float(weight @ v / weight.sum()) for name, v in values.items()}
+
+    return validate
+
+
+def advance(loop: Loop, state: Any, measured: dict[str, float], done: int, config: Any) -> Loop:
+    """The loop after one more chunk: best parameters, patience, and the price of a stockout."""
+    score = validation_score(measured, config.objective)
+    better = score < loop.best_score
+    moved = score < loop.bar - config.train.min_improvement * abs(loop.bar) if math.isfinite(loop.bar) else True
+    return loop.replace(
+        state=state,
+        best=state.params if better else loop.best,
+        best_score=np.asarray(min(score, loop.best_score), np.float64),
+        best_update=np.asarray(done if better else loop.best_update, np.int64),
+        bar=np.asarray(score if moved else loop.bar, np.float64),
+        stale=np.asarray(0 if moved else loop.stale + 1, np.int64),
+        update=np.asarray(done, np.int64),
+        prices=tuned_prices(loop.prices, measured, config.objective),
+    )
+
+
+OVER_TARGET = 1000.0
+"""Days of turnover per unit of stockout rate above the target: selection hardly trades there."""
+
+
+def validation_score(measured: dict[str, float], objective: Any) -> float:
+    """What the best checkpoint minimises: the objective, or turnover time subject to the target."""
+    if not objective.target_stockout:
+        return measured["objective"]
+    excess = max(measured["stockout_rate"] - objective.target_stockout, 0.0)
+    return measured["turnover_time"] + OVER_TARGET * excess
+
+
+PRICE_STEP = 0.3
+"""Largest change of the log stockout price in one evaluation."""
+
+
+def tuned_prices(price: Prices, measured: dict[str, float], objective: Any) -> Prices:
+    """Dual ascent: a stockout costs more while the validation rate is above the target."""
+    if not objective.target_stockout:
+        return price
+    excess = measured["stockout_rate"] / objective.target_stockout - 1.0
+    return price._replace(stockout=np.float32(price.stockout * math.exp(PRICE_STEP * min(max(excess, -1.0), 1.0))))
+
+
+def _refuse_non_finite(metrics: dict[str, float], update: int) -> None:
+    bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+    if bad:
+        raise InvrlError(
+            f"training diverged: {bad[0]} is not finite at update {update}",
+            hint="lower the learning rate; the last checkpoint is intact",
+            exit_code=DIVERGED,
+        )
