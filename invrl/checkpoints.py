@@ -61,7 +61,12 @@ def _plain(leaf: Any) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
+def _shape(leaf: Any) -> tuple[int, ...]:
+    """Of the stored array; `leaf` may be a mere shape."""
+    return jax.random.key_data(leaf).shape if _is_key(leaf) else np.shape(leaf)
+
+
 def _restored(path: Path, name: str, array: np.ndarray, like: Any) -> Any:
-    if array.shape != _plain(like).shape:
+    if array.shape != _shape(like):
         raise InvrlError(f"{path} is of another run: `{name}` has shape {array.shape}", hint=OTHER)
     return jax.random.wrap_key_data(array) if _is_key(like) else array

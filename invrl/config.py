@@ -171,6 +171,8 @@ class Baseline:
     """Best grid point for each pair by itself, instead of one for all pairs."""
     forecast: Literal["forecast", "short", "long", "mean"] = "forecast"
     """What an incumbent takes as tomorrow's demand."""
+    beside: tuple[str, ...] = ("incumbent", "capped_base_stock", "clairvoyant")
+    """Incumbents scored beside every trained policy."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,9 @@ class Config:
     evaluation: Evaluation = field(default_factory=Evaluation)
 
 
-EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+_PLACES = [Path(__file__).parent / "experiments", Path(__file__).parent.parent / "experiments"]
+EXPERIMENTS = next((place for place in _PLACES if place.is_dir()), _PLACES[-1])
+"""The ready configs: in an installed package, or beside it in a checkout."""
 
 
 def load(

@@ -21,6 +21,11 @@ BLOCK = {"cpu": 512, "gpu": 1 << 16, "tpu": 1 << 16}
 """Pairs in a block at most: what fits a core's cache, or what fills a GPU."""
 
 
+def prepare() -> None:
+    """Set up the process for a command; must run before jax starts its backends."""
+    use_all_cores()
+
+
 def use_all_cores() -> None:
     """One host device per CPU core; must run before jax starts its backends."""
     flags = os.environ.get("XLA_FLAGS", "")

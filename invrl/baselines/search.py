@@ -35,7 +35,9 @@ def fit(
     if config.baseline.per_pair:
         return best
     steps = [axis[1] - axis[0] for axis in axes]
-    finer = [b + s * np.linspace(-1, 1, 11) for b, s in zip(best[:, 0], steps, strict=True)]
+    lows = [low for low, _, _ in baseline.axes]
+    around = np.linspace(-1, 1, 11)
+    finer = [np.maximum(b + s * around, low) for b, s, low in zip(best[:, 0], steps, lows, strict=True)]
     return _search(baseline, dataset, weight, price, config, _grid(finer))
 
 

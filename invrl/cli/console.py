@@ -28,7 +28,7 @@ def say(text: str = "") -> None:
     """One line of talk, on stderr."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(text)
+    Console(stderr=True, highlight=False).print(text, soft_wrap=True)
 
 
 def fail(error: InvrlError) -> None:

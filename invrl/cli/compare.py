@@ -1,0 +1,68 @@
+"""`invrl compare`: the paper's grids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from invrl.cli.console import Format, Json, Out, emit, render, say
+from invrl.errors import InvrlError
+
+EXAMPLES = """Examples:
+
+invrl compare
+
+invrl compare runs/study --reference ddpg/both --format markdown
+"""
+
+
+def compare(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[RUN|DIR]...", help="Default: all below runs/.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")] = None,
+    split: Annotated[str, typer.Option(help="validation or test.")] = "test",
+    bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    fail_if_worse: Annotated[
+        bool, typer.Option("--fail-if-worse", help="Exit 1 if a learned cell is worse than the reference.")
+    ] = False,
+    format: Format = "table",
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """Grids of signed differences to a reference cell, and the absolute table."""
+    from invrl import comparison, runs
+
+    found = []
+    for name in names or ["runs"]:
+        path = Path(name)
+        is_folder = path.is_dir() and not (path / "config.toml").exists()
+        found += runs.below(path) if is_folder else [runs.find(name)]
+    result = comparison.compare(found, reference, split, bootstrap)
+    if json or format == "json" or out:
+        payload = comparison.payload(result)
+        emit(comparison.absolute_rows(result), format=format, json_flag=json, out=out, payload=payload)
+    else:
+        _print(result, format)
+    if result.skipped:
+        say(f"left out, not finished: {', '.join(result.skipped)}")
+    worse = [c.name for c in result.cells if c.reg and c.deltas and c.deltas["objective"].low > 0]
+    if fail_if_worse and worse:
+        raise InvrlError(f"worse than {result.reference}: {', '.join(worse)}", exit_code=1)
+
+
+def _print(result, format: str) -> None:
+    from invrl import comparison
+
+    for block, rows in comparison.grid_rows(result).items():
+        title = f"{block.upper() if block != 'incumbents' else block}: difference to {result.reference}"
+        if format == "table":
+            emit(rows, title=title)
+        else:
+            print(f"{title}\n{render(rows, format)}\n")
+    title = f"{result.split}: {result.pairs:,} pairs, {result.demand} demand"
+    if format == "table":
+        emit(comparison.absolute_rows(result), title=title)
+    else:
+        print(f"{title}\n{render(comparison.absolute_rows(result), format)}")
+    say("± half a 95 % interval of the paired difference; * it excludes 0; cells chosen on validation")

@@ -1,0 +1,71 @@
+"""`invrl config`: look before you run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from invrl import config as configs
+from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.cli.options import AlgoName, Overrides, RegName
+from invrl.errors import InvrlError
+
+app = typer.Typer(no_args_is_help=True, help="List, show, copy and check configs.")
+
+EXAMPLES = """Examples:
+
+invrl config copy freshretail mine.toml
+
+invrl config check mine.toml train.updates=200
+"""
+
+
+@app.command("ls", epilog=EXAMPLES)
+def ls(format: Format = "table", json: Json = False, out: Out = None) -> None:
+    """The ready configs."""
+    rows = [
+        {"config": path.stem, "about": path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")}
+        for path in sorted(configs.EXPERIMENTS.glob("*.toml"))
+    ]
+    emit(rows, format=format, json_flag=json, out=out)
+
+
+@app.command("show", epilog=EXAMPLES)
+def show(
+    config: Annotated[str | None, typer.Argument(metavar="[CONFIG]", help="A file or a name; default: the defaults.")] = None,
+    overrides: Overrides = None,
+    algo: AlgoName = None,
+    reg: RegName = None,
+) -> None:
+    """The resolved config as TOML: every key and its value."""
+    print(configs.to_toml(configs.load(config, overrides or (), algo=algo, reg=reg)), end="")
+
+
+@app.command("copy", epilog=EXAMPLES)
+def copy(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A name of `invrl config ls`.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, or a directory.")],
+) -> None:
+    """Copy a ready config to change it."""
+    source = configs.find(config)
+    target = target / source.name if target.is_dir() else target
+    if target.exists():
+        raise InvrlError(f"{target} exists already", hint="nothing is overwritten: choose another name")
+    target.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    say(f"wrote {target}; train it with: invrl train --config {target}")
+
+
+@app.command("check", epilog=EXAMPLES)
+def check(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A file or a name.")],
+    overrides: Overrides = None,
+    algo: AlgoName = None,
+    reg: RegName = None,
+) -> None:
+    """Read a config and report every mistake in it; exit code 2 if there is one."""
+    loaded = configs.load(config, overrides or (), algo=algo, reg=reg)
+    say(f"fine: {loaded.algo}/{loaded.reg} on {loaded.data.path or loaded.data.source}")
+
+

@@ -1,0 +1,162 @@
+"""`invrl data`: make, import and describe demand panels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.errors import InvrlError, nearest
+from invrl.registry import SOURCES
+
+if TYPE_CHECKING:
+    from invrl.config import Data
+    from invrl.demand.panel import Panel
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="rich", help="Make, import and describe demand panels."
+)
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".pq")
+DRAWN = [name for name in SOURCES if name != "file"]
+PanelFile = Annotated[
+    Path, typer.Option("--out", help="New file: .parquet or .csv.", rich_help_panel="Output")
+]
+Config = Annotated[str | None, typer.Option("--config", help=r"Take the \[data] table of this config.")]
+
+
+def _option(metavar: str, help: str) -> Any:
+    return typer.Option(metavar=metavar, help=help, rich_help_panel="Columns", show_default=False)
+
+
+def _words(help: str) -> Any:
+    return typer.Argument(metavar="KEY=VALUE", help=help, show_default=False)
+
+
+@app.command(
+    epilog="""[bold]Examples[/bold]
+invrl data make retail --out shop.parquet pairs=1000 days=120
+invrl data make lost-sales --out poisson.csv mean=5 lead_time=4"""
+)
+def make(
+    source: Annotated[str, typer.Argument(help=f"One of {', '.join(DRAWN)}.")],
+    out: PanelFile,
+    options: Annotated[list[str] | None, _words("Options of the source.")] = None,
+) -> None:
+    """Draw a panel from a source and write it to a new file."""
+    from invrl.demand.tabular import check_new
+
+    if source == "file":
+        raise InvrlError("`file` draws no panel", hint="`invrl data import FILE --out NEW.parquet`")
+    check_new(out)
+    _write(_data(source, None, options), out)
+
+
+@app.command(
+    "import",
+    epilog="""[bold]Examples[/bold]
+invrl data import sales.csv --out shop.parquet --column demand=qty --gaps zero
+invrl data import raw.csv --out shop.parquet --ahead promo --static city""",
+)
+def import_(
+    file: Annotated[
+        str, typer.Argument(help="CSV or Parquet: a row per pair and day, or (M5) a row per pair.")
+    ],
+    out: PanelFile,
+    words: Annotated[list[str] | None, _words(r"Overrides of the \[data] table.")] = None,
+    config: Config = None,
+    column: Annotated[
+        list[str] | None, _option("OURS=THEIRS", "The file's name for our column; may be repeated.")
+    ] = None,
+    ahead: Annotated[str, _option("A,B,...", "Known before the day, such as promotions.")] = "",
+    after: Annotated[str, _option("A,B,...", "Known only after it, such as stock-out hours.")] = "",
+    static: Annotated[str, _option("A,B,...", "Constant per pair, such as the city.")] = "",
+    gaps: Annotated[str, _option("error|zero", "zero: no row means no demand that day.")] = "",
+    knowledge: Annotated[
+        str, _option("known|censored|uncensored", "What demand is: censored for plain sales.")
+    ] = "",
+) -> None:
+    """Check a file of yours and write it as a panel, which then needs no settings."""
+    from invrl.demand.tabular import check_new
+
+    check_new(out)
+    flags = [f"data.columns.{word}" for word in column or ()]
+    lists = {"ahead": ahead, "after": after, "static": static}
+    flags += [f"data.{kind}={json.dumps(names.split(','))}" for kind, names in lists.items() if names]
+    choices = {"gaps": gaps, "knowledge": knowledge}
+    flags += [f"data.{name}={choice}" for name, choice in choices.items() if choice]
+    _write(_data(file, config, [*flags, *(words or ())], is_file=True), out)
+
+
+@app.command(
+    epilog="""[bold]Examples[/bold]
+invrl data describe shop.parquet
+invrl data describe retail pairs=1000 --json"""
+)
+def describe(
+    target: Annotated[
+        str, typer.Argument(metavar="FILE|SOURCE", help="A panel file, or a source such as retail.")
+    ],
+    words: Annotated[list[str] | None, _words("Options of the source, or data settings.")] = None,
+    config: Config = None,
+    format: Format = "table",
+    json_flag: Json = False,
+    out: Out = None,
+) -> None:
+    """What is in a panel: size, demand, season, columns, example series."""
+    from invrl.cli.data_picture import figures, print_picture
+    from invrl.demand.describe import describe as describe_panel
+    from invrl.demand.sources import source_panel
+
+    panel = source_panel(_data(target, config, words))
+    description = describe_panel(panel)
+    if format == "table" and not json_flag and out is None:
+        print_picture(description, title=target)
+    else:
+        emit(figures(description), format=format, json_flag=json_flag, out=out, payload=description)
+
+
+def _data(target: str, config: str | None, words: list[str] | None, is_file: bool = False) -> Data:
+    """The `[data]` settings for a file or a source; bare KEY=VALUE words belong to either."""
+    from invrl.config import Data, load
+
+    is_file = is_file or Path(target).exists() or Path(target).suffix in SUFFIXES
+    if not is_file and target not in SOURCES:
+        raise InvrlError(f"no file and no source `{target}`", hint=nearest(target, SOURCES))
+    settings = vars(Data()) if is_file else {}
+    words = [_full_key(word, settings) for word in words or ()]
+    data = load(config, words).data
+    if is_file:
+        own = data if data.source == "file" or config is None else load(None, words).data
+        return replace(data, source="file", path=target, options=own.options)
+    if config is not None and data.source != target:
+        text = f"config `{config}` is about source `{data.source}`, not `{target}`"
+        raise InvrlError(text, hint="drop --config")
+    return replace(data, source=target)
+
+
+def _full_key(word: str, settings: dict[str, object]) -> str:
+    """`gaps=zero` is `data.gaps=zero` for a file; anything else is an option of the source."""
+    if word.startswith("data."):
+        return word
+    name = word.partition("=")[0].partition(".")[0]
+    return f"data.{word}" if name in settings else f"data.options.{word}"
+
+
+def _write(data: Data, out: Path) -> None:
+    from invrl.demand.sources import source_panel
+    from invrl.demand.tabular import write_panel
+
+    panel = source_panel(data)
+    write_panel(panel, out)
+    say(f"wrote {out}: {_size(panel)}")
+    say(f"next: invrl data describe {out}")
+
+
+def _size(panel: Panel) -> str:
+    last = panel.dates[-1]
+    return f"{panel.pairs:,} pairs x {panel.days:,} days, {panel.start} to {last}"

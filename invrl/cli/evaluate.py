@@ -1,0 +1,44 @@
+"""`invrl evaluate`: finished runs on any part of any data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.cli.options import DataName
+
+EXAMPLES = """Examples:
+
+invrl evaluate runs/ds-both-1a2b3c --by velocity
+
+invrl evaluate runs/ds-both-1a2b3c --split validation --trace days.parquet
+"""
+
+
+def evaluate(
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Paths or names of runs.")],
+    data: DataName = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    by: Annotated[str | None, typer.Option(help="velocity, warehouse, lead_time or a static column.")] = None,
+    trace: Annotated[Path | None, typer.Option(help="Write every day of every pair to this file.")] = None,
+    format: Format = "table",
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """Simulate trained policies and print their measures."""
+    from invrl import placement
+
+    placement.prepare()
+    from invrl import runs, session
+    from invrl.cli.options import with_data
+
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        run = runs.find(name)
+        rows += session.evaluate(run, split, by, trace, (lambda d: with_data(d, data)) if data else None)
+    if trace:
+        say(f"wrote {trace}")
+    emit(rows, format=format, json_flag=json, out=out, title=f"{split} days")

@@ -1,0 +1,84 @@
+"""Options that several commands share, and the config they make."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from invrl import config as configs
+from invrl import registry
+from invrl.errors import InvrlError
+
+TRAINING, DATA, OUTPUT = "Training", "Data", "Output"
+
+
+def _complete(table: dict[str, str]):
+    return lambda incomplete: [name for name in table if name.startswith(incomplete)]
+
+
+def _complete_config(incomplete: str) -> list[str]:
+    return [p.stem for p in sorted(configs.EXPERIMENTS.glob("*.toml")) if p.stem.startswith(incomplete)]
+
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Config values, such as train.updates=200.")
+]
+AlgoName = Annotated[
+    str | None,
+    typer.Option(
+        "--algo",
+        help=f"{', '.join(registry.ALGORITHMS)}; or an incumbent: {', '.join(registry.BASELINES)}.",
+        autocompletion=_complete(registry.ALGORITHMS | registry.BASELINES),
+        rich_help_panel=TRAINING,
+    ),
+]
+RegName = Annotated[
+    str | None,
+    typer.Option(
+        "--reg", help=f"Policy form: {', '.join(registry.HEADS)}.",
+        autocompletion=_complete(registry.HEADS), rich_help_panel=TRAINING,
+    ),
+]  # fmt: skip
+Seed = Annotated[int | None, typer.Option(help="Seed of the training run.", rich_help_panel=TRAINING)]
+ConfigName = Annotated[
+    str | None,
+    typer.Option(
+        "--config", help="A TOML file, or a name of `invrl config ls`.",
+        autocompletion=_complete_config, rich_help_panel=DATA,
+    ),
+]  # fmt: skip
+DataName = Annotated[
+    str | None,
+    typer.Option("--data", help=f"A file, or a source: {', '.join(registry.SOURCES)}.", rich_help_panel=DATA),
+]
+OutDir = Annotated[Path, typer.Option("--out", help="Where run directories go.", rich_help_panel=OUTPUT)]
+
+
+def load_config(
+    name: str | None,
+    overrides: list[str] | None,
+    algo: str | None = None,
+    reg: str | None = None,
+    data: str | None = None,
+    seed: int | None = None,
+) -> configs.Config:
+    """The config of a command line; without a config or data, the ready `quickstart`."""
+    if name is None and data is None:
+        name = "quickstart"
+    config = configs.load(name, overrides or (), algo=algo, reg=reg)
+    if data is not None:
+        config = replace(config, data=with_data(config.data, data))
+    return config if seed is None else replace(config, seed=seed)
+
+
+def with_data(data: configs.Data, name: str) -> configs.Data:
+    """The data section pointed at a source or at a file."""
+    if name in registry.SOURCES:
+        same = data.source == name
+        return data if same else configs.Data(source=name)
+    if not Path(name).exists():
+        raise InvrlError(f"no file or source `{name}`", hint=f"a path, or one of {', '.join(registry.SOURCES)}")
+    return replace(data, source="file", path=name, options=data.options if data.source == "file" else {})

@@ -1,0 +1,80 @@
+"""`invrl runs`: what was run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invrl.cli.console import Format, Json, Out, emit, say
+
+app = typer.Typer(no_args_is_help=True, help="List and show runs.")
+
+EXAMPLES = """Examples:
+
+invrl runs ls
+
+invrl runs show runs/ds-both-1a2b3c --json
+"""
+
+
+@app.command("ls", epilog=EXAMPLES)
+def ls(
+    root: Annotated[Path, typer.Argument(help="Directory of runs.")] = Path("runs"),
+    format: Format = "table",
+    json: Json = False,
+    out: Out = None,
+) -> None:
+    """All runs, newest first."""
+    from invrl import runs
+
+    found = runs.below(root)
+    if not found:
+        say(f"no runs below {root}/; the next step: invrl train --algo ds --reg both")
+    emit([_row(run) for run in found], format=format, json_flag=json, out=out)
+
+
+def _row(run: Any) -> dict[str, Any]:
+    from invrl import runs
+
+    content, config = run.read("results.json"), run.config
+    test = content.get("splits", {}).get("test", {}).get("policies", {}).get(content.get("policy"), {})
+    return {
+        "run": run.name,
+        "cell": f"{config.algo}/{config.reg}",
+        "data": config.data.path or config.data.source,
+        "seed": config.seed,
+        "status": runs.status(run),
+        "stockout (%)": 100 * test["stockout_rate"][0] if test else None,
+        "turnover (days)": test["turnover_time"][0] if test else None,
+    }
+
+
+@app.command("show", epilog=EXAMPLES)
+def show(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or name.")],
+    json: Json = False,
+) -> None:
+    """One run: its manifest, learning curve and results."""
+    from invrl import config as configs
+    from invrl import runs
+    from invrl.cli.train import show as show_results
+
+    run = runs.find(name)
+    manifest, content, log = run.read("manifest.json"), run.read("results.json"), run.metrics()
+    if json:
+        payload = {"manifest": manifest, "config": configs.to_tree(run.config), "metrics": log, "results": content}
+        emit([], json_flag=True, payload=payload)
+        return
+    say(f"[bold]{run.name}[/bold] ({runs.status(run)}), started {manifest['started']}")
+    say(f"  {' '.join(manifest['argv'][1:])}")
+    if log:
+        from invrl.demand.describe import sparkline
+
+        curve = [record["validation_objective"] for record in log]
+        say(f"  validation objective {sparkline(curve)} {curve[0]:.3f} to {min(curve):.3f}")
+    if content:
+        show_results(content, run, json=False)
+    else:
+        say(f"  not finished; go on with: invrl resume {run.path}")

@@ -1,0 +1,126 @@
+"""`invrl train` and `invrl resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invrl.cli.console import Json, emit, say
+from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, RegName, Seed
+
+EXAMPLES = """Examples:
+
+invrl train --algo ds --reg both
+
+invrl train --config freshretail --algo ds --reg base --seed 1 train.updates=200
+"""
+
+
+def train(
+    overrides: Overrides = None,
+    algo: AlgoName = None,
+    reg: RegName = None,
+    config: ConfigName = None,
+    data: DataName = None,
+    seed: Seed = None,
+    name: Annotated[str | None, typer.Option(help="Start of the run's name.", rich_help_panel="Output")] = None,
+    out: OutDir = Path("runs"),
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
+) -> None:
+    """Train a policy (or tune an incumbent), then score it beside the incumbents."""
+    from invrl import placement
+
+    placement.prepare()
+    from invrl import session
+    from invrl.cli.options import load_config
+
+    config_ = load_config(config, overrides, algo=algo, reg=reg, data=data, seed=seed)
+    experiment = session.load_experiment(config_)
+    config_ = experiment.config
+    run = session.begin(experiment, out, name or f"{config_.algo}-{config_.reg}")
+    _describe(experiment, quiet)
+    content = _watched(lambda watch: session.train(experiment, run, watch), run, config_, quiet)
+    show(content, run, json)
+
+
+def resume(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or name.")],
+    overrides: Overrides = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
+) -> None:
+    """Go on with an interrupted run, or lengthen one that ended (train.updates=+500)."""
+    from invrl import placement
+
+    placement.prepare()
+    from invrl import runs, session
+
+    run = runs.find(name)
+    changed = session.resumed_config(run, overrides or [])
+    content = _watched(lambda watch: session.resume(run, changed, watch), run, changed, quiet)
+    show(content, run, json)
+
+
+def _describe(experiment: Any, quiet: bool) -> None:
+    if quiet:
+        return
+    panel, config = experiment.panel, experiment.config
+    parts = ", ".join(
+        f"{name} {part.pairs.size:,} pairs, days {part.measure + 1}-{part.stop}"
+        for name, part in experiment.parts.items()
+    )
+    say(f"[bold]{config.data.source}[/bold]: {panel.pairs:,} pairs x {panel.days} days ({panel.knowledge} demand)")
+    say(f"  {parts}")
+
+
+def _watched(work: Any, run: Any, config: Any, quiet: bool) -> dict[str, Any]:
+    """Run with a live bar; Ctrl-C says how to go on."""
+    from invrl.cli.progress import TrainingProgress
+
+    with TrainingProgress(config, quiet) as progress:
+        try:
+            return work(progress.watch)
+        except KeyboardInterrupt:
+            progress.stop()
+            say(f"interrupted; go on with: invrl resume {run.path}")
+            raise
+
+
+def show(content: dict[str, Any], run: Any, json: bool) -> None:
+    """The test table, the run's path, and what to do next."""
+    split = content["splits"]["test"]
+    if json:
+        emit([], json_flag=True, payload={"run": str(run.path), **content})
+        return
+    main = content["policy"]
+    rows = [_row(name, split, main) for name in split["policies"]]
+    title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
+    emit(rows, title=title)
+    say("[dim]± half a 95 % interval over pairs; last column: objective, paired, * if significant[/dim]")
+    say(f"run:  {run.path}")
+    say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
+
+
+def _row(name: str, split: dict[str, Any], main: str) -> dict[str, Any]:
+    values = split["policies"][name]
+    row = {
+        "policy": name,
+        "stockout (%)": _plus_minus(values["stockout_rate"], 100, 2),
+        "turnover (days)": _plus_minus(values["turnover_time"], 1, 2),
+        "objective": f"{values['objective'][0]:.3f}",
+        f"{main} vs it": "",
+    }
+    if name != main:
+        triple = split["differences"][name]["objective"]
+        star = "*" if triple[1] > 0 or triple[2] < 0 else ""
+        row[f"{main} vs it"] = f"{_plus_minus(triple, 100 / values['objective'][0], 1, '+')} %{star}"
+    return row
+
+
+def _plus_minus(triple: list[float], unit: float, digits: int, sign: str = "") -> str:
+    """Mean ± half its interval."""
+    mean, low, high = (unit * value for value in triple)
+    return f"{mean:{sign}.{digits}f} ±{(high - low) / 2:.{digits}f}"

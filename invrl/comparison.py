@@ -1,0 +1,234 @@
+"""Runs side by side: the best configuration of each cell, as signed differences to a reference.
+
+The paper's grid: one block per algorithm, columns NONE BASE COEFF BOTH, rows stockout rate
+(percentage points) and turnover time (days). Differences are paired: same pairs, same days,
+same demand. Cells are chosen by validation only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from invrl import registry
+from invrl.config import to_tree
+from invrl.errors import InvrlError
+from invrl.intervals import Estimate, estimate
+from invrl.runs import Run
+
+GRID_MEASURES = ("stockout_rate", "turnover_time")
+CELL_MEASURES = (*GRID_MEASURES, "cost", "objective", "fill_rate", "average_inventory")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The chosen configuration of one (algo, reg), its seeds averaged pair by pair."""
+
+    algo: str
+    reg: str | None
+    runs: tuple[str, ...]
+    trials: int  # configurations it was chosen from
+    values: dict[str, np.ndarray]  # measure -> [N'], mean over seeds
+    spread: dict[str, float]  # measure -> standard deviation over seeds of the mean
+    means: dict[str, Estimate]
+    deltas: dict[str, Estimate] | None = None  # to the reference; None for the reference itself
+
+    @property
+    def name(self) -> str:
+        return f"{self.algo}/{self.reg}" if self.reg else self.algo
+
+
+@dataclass(frozen=True)
+class Comparison:
+    cells: list[Cell]
+    reference: str
+    split: str
+    pairs: int
+    demand: str  # known, censored or uncensored
+    skipped: list[str]  # runs that are not finished
+
+
+def compare(found: list[Run], reference: str | None, split: str, resamples: int) -> Comparison:
+    """The cells of the given runs.
+
+    Incumbents scored beside the runs become cells of their own.
+
+    Args:
+        reference: a cell's name; None takes ddpg/both if there, else the first learned cell.
+
+    Raises:
+        InvrlError: no finished run, or runs on different data.
+    """
+    loaded = [(run, run.read("results.json")) for run in found]
+    skipped = [run.name for run, content in loaded if not content]
+    loaded = [(run, content) for run, content in loaded if content]
+    if not loaded:
+        raise InvrlError("no finished runs to compare", hint="train some: `invrl train --algo ds --reg both`")
+    _same_data(loaded, split)
+    cells = [_cell(members, split, resamples) for members in _by_cell(loaded).values()]
+    cells += _beside(loaded[0], split, resamples, {cell.name for cell in cells})
+    cells.sort(key=_order)
+    chosen = _reference(cells, reference)
+    pairs = loaded[0][0].pairs(split)
+    cells = [_with_delta(cell, chosen, pairs, resamples) for cell in cells]
+    part = loaded[0][1]["splits"][split]
+    return Comparison(cells, chosen.name, split, part["pairs"], part["demand"], skipped)
+
+
+def _same_data(loaded: list[tuple[Run, dict]], split: str) -> None:
+    """Paired differences need the same pairs, days, supply and measures."""
+
+    def key(run: Run, content: dict) -> tuple[str, str]:
+        tree = to_tree(run.config)
+        return content["data_fingerprint"], repr([tree[k] for k in ("supply", "split", "evaluation")])
+
+    first, *others = loaded
+    for run, content in others:
+        if key(run, content) != key(*first):
+            raise InvrlError(
+                f"{run.name} and {first[0].name} were not run on the same data, supply and split",
+                hint="name the runs to compare, or a directory that holds one study",
+            )
+
+
+def _by_cell(loaded: list[tuple[Run, dict]]) -> dict[tuple, list[tuple[Run, dict]]]:
+    cells: dict[tuple, list[tuple[Run, dict]]] = {}
+    for run, content in loaded:
+        cells.setdefault((content["algo"], content["reg"]), []).append((run, content))
+    return cells
+
+
+def _cell(members: list[tuple[Run, dict]], split: str, resamples: int) -> Cell:
+    """The best configuration of one cell by its mean validation score over seeds."""
+    configurations: dict[str, list[tuple[Run, dict]]] = {}
+    for run, content in members:
+        tree = to_tree(run.config) | {"seed": None}
+        configurations.setdefault(repr(tree), []).append((run, content))
+
+    def score(seeds: list[tuple[Run, dict]]) -> float:
+        policies = [content["splits"]["validation"]["policies"][content["policy"]] for _, content in seeds]
+        return float(np.mean([policy["objective"][0] for policy in policies]))
+
+    best = min(configurations.values(), key=score)
+    _, content = best[0]
+    arrays = [(run.pairs(split), content["policy"]) for run, content in best]
+    names = tuple(sorted(run.name for run, _ in best))
+    return _make_cell(content["algo"], content["reg"], names, len(configurations), arrays, resamples)
+
+
+def _beside(first: tuple[Run, dict], split: str, resamples: int, taken: set[str]) -> list[Cell]:
+    run, content = first
+    arrays = run.pairs(split)
+    names = [name for name in content["splits"][split]["policies"] if name not in taken | {content["policy"]}]
+    return [_make_cell(name, None, (run.name,), 1, [(arrays, name)], resamples) for name in names if "/" not in name]
+
+
+def _make_cell(algo, reg, names, trials, arrays: list[tuple[dict, str]], resamples: int) -> Cell:
+    first = arrays[0][0]
+    weight = first["weight"].astype(np.float64)
+    per_seed = {m: np.stack([a[f"{policy}:{m}"] for a, policy in arrays]) for m in CELL_MEASURES}
+    values = {m: seeds.mean(0) for m, seeds in per_seed.items()}
+    spread = {m: float((seeds @ weight / weight.sum()).std(ddof=min(1, len(seeds) - 1))) for m, seeds in per_seed.items()}
+    means = estimate(values, weight, first["cluster"], resamples, 0)
+    return Cell(algo, reg, names, trials, values, spread, means)
+
+
+def _with_delta(cell: Cell, reference: Cell, pairs: dict[str, np.ndarray], resamples: int) -> Cell:
+    if cell.name == reference.name:
+        return cell
+    difference = {m: cell.values[m] - reference.values[m] for m in CELL_MEASURES}
+    deltas = estimate(difference, pairs["weight"].astype(np.float64), pairs["cluster"], resamples, 0)
+    return Cell(**{**vars(cell), "deltas": deltas})
+
+
+def _order(cell: Cell) -> tuple[int, int, str]:
+    """Algorithms in the registry's order, forms in theirs, then incumbents."""
+    tables = list(registry.ALGORITHMS), list(registry.HEADS), list(registry.BASELINES)
+    if cell.algo in tables[0]:
+        return tables[0].index(cell.algo), tables[1].index(cell.reg) if cell.reg in tables[1] else 99, ""
+    return 100 + (tables[2].index(cell.algo) if cell.algo in tables[2] else 99), 0, cell.algo
+
+
+def _reference(cells: list[Cell], name: str | None) -> Cell:
+    known = {cell.name: cell for cell in cells}
+    if name is None:
+        name = "ddpg/both" if "ddpg/both" in known else cells[0].name
+    if name not in known:
+        raise InvrlError(f"no cell `{name}` among the runs", hint=f"one of {', '.join(known)}")
+    return known[name]
+
+
+def grid_rows(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
+    """Algorithm -> the paper's two rows; incumbents under the name `incumbents`.
+
+    A cell is `+1.23 ±0.10*`: the difference to the reference, half its 95 % interval, and a
+    star where the interval excludes zero.
+    """
+    blocks: dict[str, list[Cell]] = {}
+    for cell in comparison.cells:
+        blocks.setdefault(cell.algo if cell.reg else "incumbents", []).append(cell)
+    heading = {"stockout_rate": "stockout rate (pp)", "turnover_time": "turnover time (days)"}
+    return {
+        block: [
+            {"": heading[m], **{(cell.reg or cell.algo): delta_text(cell, m) for cell in cells}} for m in GRID_MEASURES
+        ]
+        for block, cells in blocks.items()
+    }
+
+
+def delta_text(cell: Cell, measure: str) -> str:
+    if cell.deltas is None:
+        return "-"
+    unit = 100 if measure in ("stockout_rate", "fill_rate") else 1
+    found = cell.deltas[measure]
+    half = (found.high - found.low) / 2 * unit
+    return f"{found.mean * unit:+.2f} ±{half:.2f}{'*' if found.significant else ''}"
+
+
+def absolute_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row per cell: means with their intervals."""
+    rows = []
+    for cell in comparison.cells:
+        rate, turnover = cell.means["stockout_rate"], cell.means["turnover_time"]
+        rows.append({
+            "policy": cell.name, "runs": len(cell.runs), "trials": cell.trials,
+            "stockout rate (%)": f"{100 * rate.mean:.2f} [{100 * rate.low:.2f}, {100 * rate.high:.2f}]",
+            "turnover time (days)": f"{turnover.mean:.2f} [{turnover.low:.2f}, {turnover.high:.2f}]",
+            "objective": f"{cell.means['objective'].mean:.3f}",
+            "cost": f"{cell.means['cost'].mean:.3f}",
+            "vs reference": "-" if cell.deltas is None else _percent(cell),
+        })  # fmt: skip
+    return rows
+
+
+def _percent(cell: Cell) -> str:
+    """The paired difference of the objective, in per cent of the reference."""
+    assert cell.deltas is not None
+    delta = cell.deltas["objective"]
+    base = cell.means["objective"].mean - delta.mean
+    half = (delta.high - delta.low) / 2 / base
+    return f"{100 * delta.mean / base:+.1f} ±{100 * half:.1f} %{'*' if delta.significant else ''}"
+
+
+def payload(comparison: Comparison) -> dict[str, Any]:
+    """The JSON of `invrl compare`."""
+
+    def cell_tree(cell: Cell) -> dict[str, Any]:
+        tree: dict[str, Any] = {
+            "algo": cell.algo, "reg": cell.reg, "runs": list(cell.runs), "trials": cell.trials,
+            "n_pairs": comparison.pairs,
+        }  # fmt: skip
+        for m in CELL_MEASURES:
+            tree[m], tree[f"{m}_ci"] = cell.means[m].mean, [cell.means[m].low, cell.means[m].high]
+            tree[f"{m}_seed_sd"] = cell.spread[m]
+            delta = cell.deltas[m] if cell.deltas else None
+            tree[f"{m}_delta"] = delta.mean if delta else None
+            tree[f"{m}_delta_ci"] = [delta.low, delta.high] if delta else None
+        return tree
+
+    return {
+        "schema": 1, "split": comparison.split, "reference": comparison.reference, "demand": comparison.demand,
+        "cells": [cell_tree(cell) for cell in comparison.cells], "skipped": comparison.skipped,
+    }  # fmt: skip

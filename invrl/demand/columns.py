@@ -1,0 +1,243 @@
+"""Columns of a table file under our names, checked cell by cell.
+
+Every check names the file, the line or row, and the value.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from invrl.demand.table_file import TableFile, read_table
+from invrl.errors import InvrlError, nearest
+
+SYNONYMS = {
+    "date": ("day", "ds", "dt", "order_date", "sales_date"),
+    "sku": ("item_id", "item", "product_id", "product", "article", "unique_id"),
+    "warehouse": ("store_id", "store", "location", "site", "depot"),
+    "demand": ("qty", "quantity", "sales", "units", "y", "sale_amount"),
+}
+"""What other files call our columns; only for hints, never guessed silently."""
+MANY = 12
+"""Columns listed in a hint."""
+EXACT = 2**24
+"""Whole numbers above this are not exact in float32: such a static column is an identifier."""
+TYPO_SHARE = 0.1
+"""Up to this share of text cells in a static column of numbers are mistakes; beyond, the column is text."""
+TEXT_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
+EPOCH = datetime.date(1970, 1, 1).toordinal()
+NO_DAY = -(2**62)
+TRUTH = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
+MISSING = "missing"
+
+
+def resolve(
+    file: TableFile, columns: Mapping[str, str], required: Iterable[str], optional: Iterable[str]
+) -> dict[str, str]:
+    """Our name -> the file's name, of all required columns and the optional ones it has.
+
+    Raises:
+        InvrlError: `columns` has a name we do not read, or the file lacks a column or has it twice.
+    """
+    required, optional = list(required), list(optional)
+    for ours in columns:
+        if ours not in (*required, *optional):
+            hint = nearest(ours, [*required, *optional])
+            raise InvrlError(f"the column map has an unknown name `{ours}`", hint=hint)
+    names = {ours: str(columns.get(ours, ours)) for ours in (*required, *optional)}
+    wanted = {ours: name for ours, name in names.items() if ours in required or ours in columns}
+    for ours, name in wanted.items():
+        if name not in file.names:
+            hint = _missing_hint(ours, file.names) if name == ours else _mapped_hint(ours, name, file.names)
+            raise file.fail(f"no column `{name}`", hint=hint)
+    found = {ours: name for ours, name in names.items() if name in file.names}
+    twice = [name for name, count in Counter(file.names).items() if count > 1 and name in found.values()]
+    if twice:
+        raise file.fail(f"two columns are called `{twice[0]}`", hint="rename or drop one")
+    return found
+
+
+def _mapped_hint(ours: str, name: str, names: Sequence[str]) -> str:
+    if ours in names:
+        return f"the file calls it `{ours}` itself: drop it from the column map"
+    return nearest(name, names[:MANY])
+
+
+def _missing_hint(ours: str, names: Sequence[str]) -> str:
+    lower = {name.lower(): name for name in reversed(names)}
+    close = difflib.get_close_matches(ours, lower, n=1) + [w for w in SYNONYMS.get(ours, ()) if w in lower]
+    if close and ours not in SYNONYMS:
+        return f"did you mean `{lower[close[0]]}`?"
+    if close:
+        return f"`{lower[close[0]]}` looks like it: say `data.columns.{ours}={lower[close[0]]}`"
+    some = ", ".join(names[:MANY]) + (", ..." if len(names) > MANY else "")
+    return f"say which one it is, `data.columns.{ours}=NAME`; the file has {some}"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that were resolved and read.
+
+    Attributes:
+        names: our name -> the file's name.
+        table: `pyarrow.Table` with the file's names.
+    """
+
+    file: TableFile
+    names: dict[str, str]
+    table: Any
+
+    @classmethod
+    def read(cls, file: TableFile, names: dict[str, str], text: Iterable[str]) -> Columns:
+        """Read the columns of `names` once; those in `text` (our names) as text, the others as numbers."""
+        words = {names[ours] for ours in text if ours in names}
+        return cls(file, names, read_table(file, words, set(names.values()) - words))
+
+    def __contains__(self, ours: str) -> bool:
+        return ours in self.names
+
+    def text(self, ours: str) -> tuple[np.ndarray, np.ndarray]:
+        """Codes [rows] int, and the words [U] str they stand for."""
+        import pyarrow.types as kind
+
+        column = self._present(ours)
+        if kind.is_nested(column.type):
+            raise self.file.fail(f"{self._label(ours)} holds lists or records, not single values")
+        if not kind.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        array = column.combine_chunks()
+        words = np.array(array.dictionary.cast("string").to_pylist(), dtype=str)
+        codes = array.indices.to_numpy()
+        if (words == "").any():
+            self.refuse(ours, (words == "")[codes], MISSING, "fill the cell or drop the row")
+        return codes, words
+
+    def numbers(self, ours: str, low: float | None = None) -> np.ndarray:
+        """[rows] float32, finite, and at least `low`."""
+        import pyarrow.types as kind
+
+        column = self._present(ours)
+        if kind.is_temporal(column.type):
+            raise self.file.fail(f"{self._label(ours)} holds dates or times, not numbers")
+        if not kind.is_primitive(column.type) and not kind.is_decimal(column.type):
+            codes, words = self.text(ours)
+            values = parse_numbers(words)[codes]
+            self.refuse(ours, np.isnan(values), "{}, not a number", "a number with a decimal point, no unit")
+            values = values.astype(np.float32)
+        else:
+            values = column.cast("float32", safe=False).to_numpy()
+        self.refuse(ours, ~np.isfinite(values), "{}", "fill the cell, drop the row or leave the column out")
+        if low is not None:
+            self.refuse(ours, values < low, "{}", f"it is at least {low:g}")
+        return values
+
+    def whole(self, ours: str, low: int) -> np.ndarray:
+        """[rows] int32, whole numbers of at least `low`."""
+        values = self.numbers(ours, low)
+        self.refuse(ours, values != np.floor(values), "{}, not a whole number", "round it to whole days")
+        return values.astype(np.int32)
+
+    def attribute(self, ours: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """A column of text or numbers: ([rows] float32, None), or codes [rows] and words [U]."""
+        import pyarrow.types as kind
+
+        column = self.table.column(self.names[ours])
+        is_integer = kind.is_integer(column.type)
+        if kind.is_boolean(column.type) or kind.is_floating(column.type) or kind.is_decimal(column.type):
+            return self.numbers(ours), None
+        codes, words = self.text(ours)
+        if not self.file.delimiter and not is_integer:
+            return codes, words  # Parquet knows its types
+        values = parse_numbers(words)
+        if not np.isnan(values).any():
+            return (codes, words) if _identify(words, values) else (values.astype(np.float32)[codes], None)
+        wrong = np.isnan(values)[codes]
+        if wrong.mean() <= TYPO_SHARE:
+            self.refuse(ours, wrong, "{} among numbers", "mend it, or make every value text (`c12` for 12)")
+        return codes, words
+
+    def days(self, ours: str) -> np.ndarray:
+        """[rows] int64, days since 1970-01-01."""
+        import pyarrow.compute as pc
+        import pyarrow.types as kind
+
+        column = self._present(ours)
+        if kind.is_date(column.type):
+            return column.cast("date32").cast("int32").to_numpy().astype(np.int64)
+        if kind.is_timestamp(column.type):
+            column = pc.local_timestamp(column) if column.type.tz else column
+            off = pc.not_equal(column, pc.floor_temporal(column, unit="day"))
+            self.refuse(ours, off.to_numpy(), "{}, not a day", "sum hours to days first")
+            return column.cast("timestamp[s]").cast("int64").to_numpy() // 86400
+        codes, words = self.text(ours)
+        days = parse_dates(words)
+        self.refuse(ours, (days == NO_DAY)[codes], "{}, not a day", "write days as 2024-03-28")
+        return days[codes]
+
+    def _present(self, ours: str) -> Any:
+        """The column, once no cell is missing."""
+        column = self.table.column(self.names[ours])
+        if column.null_count:
+            self.refuse(ours, column.is_null().to_numpy(), MISSING, "fill the cell or drop the row")
+        return column
+
+    def refuse(self, ours: str, wrong: np.ndarray, text: str, hint: str) -> None:
+        """Raise for the first row where `wrong` [rows] holds; `{}` in the text becomes the cell."""
+        if not wrong.any():
+            return
+        row = int(np.argmax(wrong))
+        raise self.file.fail(f"{self._label(ours)} is {text.replace('{}', self.cell(ours, row))}", hint, row)
+
+    def cell(self, ours: str, row: int) -> str:
+        value = self.table.column(self.names[ours])[row].as_py()
+        return f"`{value:.9g}`" if isinstance(value, float) else f"`{value}`"
+
+    def _label(self, ours: str) -> str:
+        name = self.names[ours]
+        return f"`{ours}`" if name == ours else f"`{ours}` (column `{name}`)"
+
+
+def tight(words: np.ndarray) -> np.ndarray:
+    """The same words in the narrowest str type."""
+    return np.array(words.tolist(), dtype=str)
+
+
+def parse_numbers(words: np.ndarray) -> np.ndarray:
+    """[U] float64 of the words [U] str; NaN for one that is no number; true is 1 and false is 0."""
+
+    def number(word: str) -> float:
+        try:
+            return TRUTH[word] if word in TRUTH else float(word)
+        except ValueError:
+            return math.nan
+
+    return np.array([number(word) for word in words.tolist()], dtype=np.float64)
+
+
+def parse_dates(words: np.ndarray) -> np.ndarray:
+    """[U] int64 days since 1970-01-01 of the words [U] str; NO_DAY for one that is no day."""
+
+    def day(word: str) -> int:
+        try:
+            found = TEXT_DATE.fullmatch(word)
+            text = "{:0>4}-{:0>2}-{:0>2}".format(*found.groups()) if found else word
+            when = datetime.datetime.fromisoformat(text)
+        except ValueError:
+            return NO_DAY
+        midnight = when.time() == datetime.time()
+        return when.toordinal() - EPOCH if midnight else NO_DAY
+
+    return np.array([day(word) for word in words.tolist()], dtype=np.int64)
+
+
+def _identify(words: np.ndarray, values: np.ndarray) -> bool:
+    """Do numbers name something (order codes, 007), so that float32 would spoil them?"""
+    return bool(np.abs(values).max() > EXACT) or any(re.match(r"0\d", word) for word in words.tolist())

@@ -1,0 +1,182 @@
+"""CSV and Parquet files as Arrow tables; an error names the file, and the line or row.
+
+Needs pyarrow, the extra `parquet`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from invrl.errors import InvrlError
+
+BLOCK = 1 << 25
+"""Bytes of CSV per parsing task."""
+DELIMITERS = ",;\t|"
+NOTES = b"invrl"
+"""Key of our JSON in a Parquet schema's metadata."""
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table whose header has been read.
+
+    Attributes:
+        names: the file's columns.
+        notes: what `write_panel` left in the schema, such as `{"ahead": ["promo"]}`.
+        delimiter: between CSV cells; empty for Parquet.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    notes: dict[str, Any] = field(default_factory=dict)
+    delimiter: str = ""
+
+    def fail(self, text: str, hint: str = "", row: int | None = None) -> InvrlError:
+        """The error about this file, or about one data row of it (counted from 0)."""
+        place = str(self.path) if row is None else f"{self.path} {self.place(row)}"
+        return InvrlError(f"{place}: {text}", hint=hint)
+
+    def place(self, row: int) -> str:
+        """Where an editor shows data row `row` (from 0): `line 3` of a CSV, `row 2` of Parquet."""
+        return f"line {_line_number(self.path, row + 1)}" if self.delimiter else f"row {row + 1}"
+
+
+def pyarrow() -> Any:
+    """The pyarrow module."""
+    try:
+        import pyarrow
+
+        return pyarrow
+    except ImportError:
+        raise InvrlError(
+            "reading and writing tables needs pyarrow", hint="`pip install 'invrl[parquet]'`"
+        ) from None
+
+
+def open_table(path: str | Path) -> TableFile:
+    """The file with its column names; what it holds decides the format, not its suffix.
+
+    Raises:
+        InvrlError: no such file, an empty or truncated one, or not a table.
+    """
+    path = Path(path)
+    if not path.exists():
+        beside = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5]
+        hint = f"that folder has {', '.join(beside)}" if beside else "check the path"
+        raise InvrlError(f"no file {path}", hint=hint)
+    if path.is_dir():
+        raise InvrlError(f"{path} is a folder", hint="give one CSV or Parquet file")
+    if path.stat().st_size == 0:
+        raise InvrlError(f"{path} is empty", hint="export it again")
+    with pyarrow().input_stream(str(path)) as stream:
+        head = bytes(stream.read(1 << 20))
+    if head.startswith(b"PAR1"):
+        return _open_parquet(path)
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise InvrlError(f"{path} is an Excel or zip file", hint="save the sheet as CSV UTF-8")
+    return _open_csv(path, head)
+
+
+def _open_parquet(path: Path) -> TableFile:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        schema = parquet.read_schema(path)
+    except (ArrowException, OSError):
+        raise _truncated(path) from None
+    notes = json.loads((schema.metadata or {}).get(NOTES, b"{}"))
+    return TableFile(path, tuple(schema.names), notes)
+
+
+def _truncated(path: Path) -> InvrlError:
+    return InvrlError(f"{path} is a damaged or truncated Parquet file", hint="copy or export it again")
+
+
+def _open_csv(path: Path, head: bytes) -> TableFile:
+    try:
+        line = head.lstrip(b"\r\n").splitlines()[0].decode("utf-8-sig")
+    except (UnicodeDecodeError, IndexError):
+        raise InvrlError(f"{path} is neither Parquet nor UTF-8 CSV", hint="save it as CSV UTF-8") from None
+    delimiter = max(DELIMITERS, key=line.count)
+    return TableFile(path, tuple(next(csv.reader([line], delimiter=delimiter))), delimiter=delimiter)
+
+
+def read_table(file: TableFile, text: Iterable[str], numbers: Iterable[str]) -> Any:
+    """The named columns as a `pyarrow.Table`.
+
+    Args:
+        text: columns to read as (dictionary-encoded) text, as far as the file leaves the choice.
+        numbers: columns to read as numbers; CSV cells that are none arrive as text, for `Columns` to find.
+
+    Raises:
+        InvrlError: broken lines or pages, or no rows.
+    """
+    read = _read_csv if file.delimiter else _read_parquet
+    table = read(file, list(text), list(numbers))
+    if table.num_rows == 0:
+        raise file.fail("a header and no rows", hint="export it again")
+    return table
+
+
+def _read_parquet(file: TableFile, text: list[str], numbers: list[str]) -> Any:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return parquet.read_table(file.path, columns=list({*text, *numbers}), read_dictionary=text)
+    except (ArrowException, OSError):
+        raise _truncated(file.path) from None
+
+
+def _read_csv(file: TableFile, text: list[str], numbers: list[str]) -> Any:
+    arrow = pyarrow()
+    words = arrow.dictionary(arrow.int32(), arrow.string())
+    types = dict.fromkeys(numbers, arrow.float32()) | dict.fromkeys(text, words)
+    try:
+        return _parse_csv(file, types)
+    except arrow.ArrowInvalid as error:
+        if "conversion error" not in str(error):
+            raise _broken_line(file, types, error) from None
+    try:
+        return _parse_csv(file, dict.fromkeys(types, words))
+    except arrow.ArrowInvalid:
+        raise file.fail("not UTF-8 text", hint="save it as CSV UTF-8") from None
+
+
+def _parse_csv(file: TableFile, types: dict[str, Any], threads: bool = True) -> Any:
+    from pyarrow import csv as arrow_csv
+
+    return arrow_csv.read_csv(
+        file.path,
+        arrow_csv.ReadOptions(block_size=BLOCK, use_threads=threads),
+        arrow_csv.ParseOptions(delimiter=file.delimiter),
+        arrow_csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=[""]),
+    )
+
+
+def _broken_line(file: TableFile, types: dict[str, Any], error: Exception) -> InvrlError:
+    """Names the line, which Arrow only knows when it reads without threads."""
+    try:
+        _parse_csv(file, types, threads=False)
+    except pyarrow().ArrowInvalid as slow:
+        error = slow
+    found = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
+    if not found:
+        return file.fail(f"not a readable CSV file: {error}", hint="export it again")
+    row, expected, got = map(int, found.groups())
+    return file.fail(f"{got} cells, the header has {expected}", hint="mend or drop the line", row=row - 2)
+
+
+def _line_number(path: Path, index: int) -> int:
+    """Line (from 1) of the non-blank line `index` (the header is 0), as blank lines are skipped."""
+    with pyarrow().input_stream(str(path)) as stream:
+        lines = enumerate(io.BufferedReader(stream), 1)
+        filled = (number for number, line in lines if line.strip(b"\r\n"))
+        return next(itertools.islice(filled, index, None), index + 1)

@@ -1,0 +1,186 @@
+"""Panels from CSV and Parquet files, and back.
+
+Long form: one row per pair and day, `date, sku, warehouse, demand` and feature columns.
+Wide form (M5): one row per pair, `item_id, store_id, d_1, d_2, ...`.
+Needs pyarrow, the extra `parquet`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from invrl.demand.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, read_long
+from invrl.demand.panel import Panel
+from invrl.demand.table_file import NOTES, TableFile, open_table, pyarrow
+from invrl.demand.wide import is_wide, read_wide
+from invrl.errors import InvrlError, nearest
+
+KEYS = ("date", "sku", "warehouse", "demand")
+GAPS = ("error", "zero")
+BLOCK_ROWS = 1 << 20
+"""Rows written at a time, about; always whole pairs."""
+
+
+def read_panel(
+    path: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    ahead: Sequence[str] = (),
+    after: Sequence[str] = (),
+    static: Sequence[str] = (),
+    knowledge: str = "known",
+    gaps: str = "error",
+    start: str = "2024-01-01",
+) -> Panel:
+    """The panel in a CSV or Parquet file, in long or wide form.
+
+    The columns `lead_time`, `review_period`, `first_review`, `price`, `weight` and `initial_stock`
+    are read where the file has them; all but `lead_time` are constant per pair. A file from
+    `write_panel` says itself what its columns are; the arguments add to that, or overrule it.
+
+    Args:
+        path: file; what it holds decides its format.
+        columns: our name -> the file's name, such as `{"demand": "qty"}`.
+        ahead, after, static: feature columns, as in `Panel`.
+        knowledge: what the demand column is, as in `Panel`; `known` gives way to the file's own word.
+        gaps: `error`, or `zero`: a pair-day without a row is a day without demand.
+        start: date of `d_1` in a wide file.
+
+    Raises:
+        InvrlError: naming the file, the line or row, and the value.
+    """
+    if gaps not in GAPS:
+        raise InvrlError(f"no way `{gaps}` to take gaps", hint=nearest(gaps, GAPS))
+    file = open_table(path)
+    roles = _roles(file, {"ahead": ahead, "after": after, "static": static}, knowledge, gaps)
+    if is_wide(file):
+        return read_wide(file, columns or {}, roles, _day(start))
+    return read_long(file, columns or {}, roles)
+
+
+def _roles(file: TableFile, given: Mapping[str, Sequence[str]], knowledge: str, gaps: str) -> Roles:
+    """The feature columns by kind: those given, then those the file's notes add."""
+    named = [name for names in given.values() for name in names]
+    for name in named:
+        if name in KEYS:
+            raise InvrlError(f"`{name}` cannot be a feature column", hint=f"{', '.join(KEYS)} make the panel")
+        if named.count(name) > 1:
+            raise InvrlError(f"column `{name}` is listed twice", hint="one of ahead, after, static")
+    kinds = {
+        kind: (*names, *(name for name in file.notes.get(kind, ()) if name not in named))
+        for kind, names in given.items()
+    }
+    if knowledge == "known":
+        knowledge = file.notes.get("knowledge", knowledge)
+    return Roles(**kinds, knowledge=knowledge, gaps=gaps)
+
+
+def _day(text: str) -> np.datetime64:
+    try:
+        return np.datetime64(str(text), "D")
+    except ValueError:
+        raise InvrlError(f"start is `{text}`, not a day", hint="such as 2011-01-29") from None
+
+
+def write_panel(panel: Panel, path: str | Path) -> None:
+    """Write the long form to a new file, pair by pair; `.parquet` or `.csv` by its suffix.
+
+    `read_panel` gives an equal panel back. A Parquet file notes what its columns are; of a CSV
+    file the reader must be told `ahead`, `after`, `static` and `knowledge`.
+
+    Raises:
+        InvrlError: the file exists, its folder does not, or its suffix is neither.
+    """
+    path = check_new(path)
+    columns = _columns(panel)
+    words = {name: np.unique(c, return_inverse=True) for name, c in columns.items() if c.dtype.kind in "UO"}
+    step = max(1, BLOCK_ROWS // panel.days)
+    blocks = (_block(panel, columns, words, low, low + step) for low in range(0, panel.pairs, step))
+    part = path.with_name(path.name + ".part")
+    try:
+        (_write_csv if path.suffix == ".csv" else _write_parquet)(part, blocks, _notes(panel))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_new(path: str | Path) -> Path:
+    """The path, once it is clear that a panel can be written there.
+
+    Raises:
+        InvrlError: the file exists, its folder does not, or its suffix is not ours.
+    """
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise InvrlError(f"cannot tell the format of {path}", hint="end the name in .parquet or .csv")
+    if path.exists():
+        raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
+    if not path.parent.is_dir():
+        raise InvrlError(f"no folder {path.parent}", hint="make it first")
+    return path
+
+
+def _columns(panel: Panel) -> dict[str, np.ndarray]:
+    """Name -> [N] or [T, N], everything in the panel but its dates."""
+    own = {"sku": panel.sku, "warehouse": panel.warehouse, "demand": panel.demand}
+    numbers = {name: getattr(panel, name) for name in (*WHOLE, *REAL) if getattr(panel, name) is not None}
+    regressors = {}
+    if panel.regressors is not None:
+        regressors = {name: panel.regressors[:, k] for k, name in enumerate(REGRESSORS)}
+    kinds = (own, panel.ahead, panel.after, panel.static, numbers, regressors)
+    columns = {name: column for kind in kinds for name, column in kind.items()}
+    if "date" in columns or len(columns) < sum(map(len, kinds)):
+        hint = f"rename features that are called {', '.join((*KEYS, *OPTIONAL))}"
+        raise InvrlError("the panel has two columns of the same name", hint=hint)
+    return columns
+
+
+def _block(
+    panel: Panel, columns: Mapping[str, np.ndarray], words: Mapping[str, Any], low: int, high: int
+) -> Any:
+    """`pyarrow.Table` of the pairs low..high, day after day."""
+    arrow = pyarrow()
+    pairs = len(panel.sku[low:high])
+    table = {"date": arrow.array(np.tile(panel.dates.astype("datetime64[D]"), pairs))}
+    for name, column in columns.items():
+        if name in words:
+            distinct, codes = words[name]
+            rows = np.repeat(codes[low:high].astype(np.int32), panel.days)
+            table[name] = arrow.DictionaryArray.from_arrays(rows, arrow.array(distinct.astype(str).tolist()))
+        else:
+            column = column[..., low:high]
+            table[name] = arrow.array(column.T.ravel() if column.ndim == 2 else np.repeat(column, panel.days))
+    return arrow.table(table)
+
+
+def _notes(panel: Panel) -> dict[bytes, bytes]:
+    kinds = {"ahead": list(panel.ahead), "after": list(panel.after), "static": list(panel.static)}
+    return {NOTES: json.dumps({**kinds, "knowledge": panel.knowledge}).encode()}
+
+
+def _write_parquet(path: Path, blocks: Iterator[Any], notes: dict[bytes, bytes]) -> None:
+    from pyarrow import parquet
+
+    first = next(blocks)
+    with parquet.ParquetWriter(path, first.schema.with_metadata(notes), compression="zstd") as writer:
+        for block in itertools.chain([first], blocks):
+            writer.write_table(block.replace_schema_metadata(notes))
+
+
+def _write_csv(path: Path, blocks: Iterator[Any], _notes: dict[bytes, bytes]) -> None:
+    from pyarrow import csv
+
+    arrow = pyarrow()
+    first = next(blocks)
+    plain = [arrow.string() if arrow.types.is_dictionary(kind) else kind for kind in first.schema.types]
+    schema = arrow.schema(zip(first.schema.names, plain, strict=True))
+    with csv.CSVWriter(path, schema) as writer:
+        for block in itertools.chain([first], blocks):
+            writer.write_table(block.cast(schema))

@@ -1,0 +1,77 @@
+"""The wide form, one row per pair and one column per day: `item_id, store_id, d_1, d_2, ...` (M5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from invrl.demand.columns import Columns, resolve, tight
+from invrl.demand.long import REAL, WHOLE, Roles, pairs_of
+from invrl.demand.panel import Panel
+from invrl.demand.table_file import TableFile
+
+NAMES = {"sku": "item_id", "warehouse": "store_id"}
+"""What the M5 files call our columns."""
+
+
+def is_wide(file: TableFile) -> bool:
+    """Does each day have a column of its own?"""
+    return "date" not in file.names and len(_numbered(file)) > 1
+
+
+def read_wide(file: TableFile, columns: Mapping[str, str], roles: Roles, start: np.datetime64) -> Panel:
+    """The panel in a file with one row per pair; pairs keep the file's order.
+
+    Raises:
+        InvrlError: anything wrong in the file, with its place.
+    """
+    if roles.ahead or roles.after:
+        hint = "bring the file into the long form: date, sku, warehouse, demand, ..."
+        raise file.fail("a wide file has no place for columns that change by day", hint=hint)
+    days = _days(file)
+    known = {ours: name for ours, name in NAMES.items() if ours not in file.names and name in file.names}
+    optional = [name for name in ("warehouse", *WHOLE, *REAL) if name not in roles.static]
+    names = resolve(file, {**known, **columns}, ("sku", *roles.static), optional)
+    names |= {day: day for day in days}
+    table = Columns.read(file, names, text=("sku", "warehouse", *roles.static))
+    pair, first, sku, warehouse = pairs_of(table)
+    _check_unique(table, pair, first)
+    numbers: dict[str, Any] = {name: table.whole(name, low) for name, low in WHOLE.items() if name in table}
+    numbers |= {name: table.numbers(name, low) for name, low in REAL.items() if name in table}
+    return Panel(
+        demand=np.stack([table.numbers(day, low=0) for day in days]),
+        sku=sku,
+        warehouse=warehouse,
+        start=start,
+        static={name: _static(table, name) for name in roles.static},
+        knowledge=roles.knowledge,
+        **numbers,
+    )
+
+
+def _numbered(file: TableFile) -> list[str]:
+    return [name for name in file.names if re.fullmatch(r"d_\d+", name)]
+
+
+def _days(file: TableFile) -> list[str]:
+    """d_1 ... d_n, which must not leave out a number."""
+    days = sorted(_numbered(file), key=lambda name: int(name[2:]))
+    for number, name in enumerate(days, 1):
+        if name != f"d_{number}":
+            raise file.fail(f"no column `d_{number}`, but `{name}`", hint="every day has a column, from d_1")
+    return days
+
+
+def _static(table: Columns, name: str) -> np.ndarray:
+    values, words = table.attribute(name)
+    return values if words is None else tight(words[values])
+
+
+def _check_unique(table: Columns, pair: np.ndarray, first: np.ndarray) -> None:
+    if len(first) < len(pair):
+        again = int(np.argmax(first[pair] != np.arange(len(pair))))
+        one, two = table.file.place(int(first[pair[again]])), table.file.place(again)
+        raise table.file.fail(f"{one} and {two} are the same SKU and warehouse", hint="keep one row per pair")

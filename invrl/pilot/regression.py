@@ -1,0 +1,118 @@
+"""Effects by regression with pyfixest: the average, the event study, placebo dates."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from invrl.errors import InvrlError
+from invrl.pilot.contrast import (
+    ALL_DAYS,
+    Cells,
+    Estimate,
+    Window,
+    cells,
+    combine,
+    estimate,
+    freedom,
+    wave_shares,
+    window_contrast,
+)
+from invrl.pilot.events import Events, event_labels, event_result
+from invrl.pilot.table import PilotTable, date
+
+
+def regression(table: PilotTable, cells: Cells, term: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted two-way fixed effects by pyfixest, unit x wave and time x wave absorbed.
+
+    Args:
+        term: [R] int, which coefficient a row switches on; -1 for none.
+
+    Returns:
+        coefficients [P] and their cluster-robust covariance [P, P].
+
+    Raises:
+        InvrlError: pyfixest is missing, or a coefficient is not identified.
+    """
+    try:
+        import pandas
+        import pyfixest
+    except ImportError:
+        raise InvrlError("the regression needs pyfixest", hint="pip install 'invrl[pilot]'") from None
+    size = int(term.max()) + 1
+    columns: dict[str, Any] = {f"x{k}": (term == k).astype(float) for k in range(size)}
+    columns["y"], columns["cluster"] = cells.y, table.cluster[cells.unit]
+    columns["weight"] = table.weight[cells.unit] * cells.days
+    columns["unit"] = cells.wave * len(table.names) + cells.unit
+    columns["time"] = np.unique(np.stack([cells.wave, cells.bin]), axis=1, return_inverse=True)[1].ravel()
+    frame = pandas.DataFrame(columns)
+    frame = frame[frame["weight"] > 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit: Any = pyfixest.feols(
+            "y ~ " + " + ".join(f"x{k}" for k in range(size)) + " | unit + time",
+            data=frame,
+            weights="weight",
+            vcov={"CRV1": "cluster"},
+            # no k factor: the error must not depend on how finely days are binned
+            ssc=pyfixest.ssc(k_adj=False, G_adj=True),
+            demeaner=pyfixest.MapDemeaner(fixef_tol=1e-11),
+            copy_data=False,
+        )
+    found = fit.coef()
+    if len(found) < size:
+        raise InvrlError(
+            "some effects cannot be told from the fixed effects",
+            hint="treated and control units need common days; try wider bins with --bin",
+        )
+    return found.to_numpy(), np.asarray(fit._vcov)
+
+
+def effect(table: PilotTable, cells: Cells) -> tuple[Estimate, list[Estimate]]:
+    """The average effect, and the effect of each wave, by regression."""
+    term = np.where(cells.treated & (cells.bin >= 0), cells.wave, -1)
+    beta, variance = regression(table, cells, term)
+    share, degrees = wave_shares(table, cells), _freedom(table, cells)
+    waves = [estimate(b, v, degrees) for b, v in zip(beta, np.diag(variance), strict=True)]
+    return estimate(share @ beta, share @ variance @ share, degrees), waves
+
+
+def _freedom(table: PilotTable, cells: Cells) -> float:
+    return freedom(table, cells, combine(table, cells, window_contrast(table, cells))[1])
+
+
+def event_study(table: PilotTable, cells: Cells, window: Window = ALL_DAYS) -> Events:
+    """Effects by bin, by regression; each bin averages the waves that reach it by their share."""
+    labels, reference = event_labels(cells, window)
+    switched = cells.treated & (labels != reference)
+    width = window.leads + window.lags
+    code = cells.wave * width + labels + window.leads
+    known, term = np.unique(code[switched], return_inverse=True)
+    full = np.full(len(code), -1)
+    full[switched] = term
+    beta, variance = regression(table, cells, full)
+    bins = np.unique(known % width) - window.leads
+    mix = (known % width - window.leads == bins[:, None]) * wave_shares(table, cells)[known // width]
+    mix = mix / mix.sum(axis=1, keepdims=True)
+    return event_result(bins, reference, mix @ beta, mix @ variance @ mix.T, _freedom(table, cells))
+
+
+def placebo_shifts(table: PilotTable, window: Window = ALL_DAYS) -> list[int]:
+    """Placebo dates, in days before the start: a quarter, half, three quarters of the days before."""
+    starts = np.unique(table.start[table.treated])
+    length = int(starts[0] - table.day.min())
+    if window.before is not None:
+        length = min(length, window.before)
+    shifts = {round(length * part) for part in (0.25, 0.5, 0.75)}
+    return sorted(s for s in shifts if s > max(window.washout, 2) and length - s >= 3)
+
+
+def placebo(table: PilotTable, outcome: str, window: Window = ALL_DAYS) -> list[tuple[int, str, Estimate]]:
+    """(shift, placebo date of the first wave, effect): nothing happened then, so about zero."""
+    found = []
+    for shift in placebo_shifts(table, window):
+        part = cells(table, outcome, window, shift)
+        found.append((shift, date(int(part.starts[0]) - shift), effect(table, part)[0]))
+    return found

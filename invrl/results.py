@@ -1,0 +1,85 @@
+"""What a policy scored: measures per pair, means with intervals, paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from invrl import registry
+from invrl.baselines import search
+from invrl.evaluation import Rule, classical, make_simulate
+from invrl.experiment import Experiment
+from invrl.intervals import Estimate, estimate
+from invrl.metrics import Prices
+
+Measures = dict[str, np.ndarray]
+"""measure -> [N'], the pairs of one part."""
+
+
+def score_policy(experiment: Experiment, rule: Rule, shared: Any, splits: Iterable[str]) -> dict[str, Measures]:
+    """split -> measures of a learned policy."""
+    simulate = make_simulate(rule, experiment.config)
+    return {split: simulate(shared, getattr(experiment, split)) for split in splits}
+
+
+def fit_baseline(experiment: Experiment, name: str, price: Prices) -> np.ndarray:
+    """[k, N] an incumbent's numbers for every pair of the panel, tuned on the training part."""
+    train = experiment.train
+    weight = experiment.weight[train.pairs]
+    numbers = search.fit(registry.get("baseline", name), train, weight, price, experiment.config)
+    if numbers.shape[1] == 1:
+        return np.repeat(numbers, experiment.panel.pairs, axis=1)
+    everyone = np.zeros((numbers.shape[0], experiment.panel.pairs), np.float32)
+    everyone[:, train.pairs] = numbers
+    return everyone
+
+
+def score_baseline(
+    experiment: Experiment, name: str, numbers: np.ndarray, splits: Iterable[str]
+) -> dict[str, Measures]:
+    """split -> measures of an incumbent with the numbers [k, N]."""
+    simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
+    datasets = {split: getattr(experiment, split) for split in splits}
+    return {split: simulate(None, data, own=numbers[:, data.pairs]) for split, data in datasets.items()}
+
+
+def summarise(experiment: Experiment, split: str, policies: dict[str, Measures], main: str) -> dict[str, Any]:
+    """One split's part of `results.json`: means with intervals, and differences to `main`.
+
+    Args:
+        policies: name -> measures; `main` is the run's own.
+    """
+    pairs = experiment.parts[split].pairs
+
+    def estimated(values: Measures) -> dict[str, list[float]]:
+        evaluation = experiment.config.evaluation
+        sku = experiment.panel.sku[pairs]
+        found = estimate(values, experiment.weight[pairs], sku, evaluation.bootstrap, evaluation.seed)
+        return {name: list(value) for name, value in found.items()}
+
+    part = experiment.parts[split]
+    return {
+        "pairs": int(pairs.size),
+        "measured_days": part.stop - part.measure,
+        "demand": experiment.panel.knowledge,
+        "policies": {name: estimated(values) for name, values in policies.items()},
+        "differences": {
+            name: estimated({m: policies[main][m] - values[m] for m in values})
+            for name, values in policies.items()
+            if name != main
+        },
+    }
+
+
+def as_estimate(triple: list[float]) -> Estimate:
+    return Estimate(*triple)
+
+
+def pair_arrays(experiment: Experiment, split: str, policies: dict[str, Measures]) -> dict[str, np.ndarray]:
+    """What `pairs-<split>.npz` holds."""
+    pairs = experiment.parts[split].pairs
+    arrays = {f"{name}:{m}": v.astype(np.float32) for name, values in policies.items() for m, v in values.items()}
+    cluster = np.unique(experiment.panel.sku, return_inverse=True)[1][pairs]
+    return {"pair": pairs, "weight": experiment.weight[pairs], "cluster": cluster, **arrays}

@@ -1,0 +1,181 @@
+"""The run directory: everything a run was, did and left, and how to find it again.
+
+    runs/<name>-<id>/
+        config.toml      the resolved config
+        manifest.json    argv, versions, git state, devices, data fingerprint, seconds
+        metrics.jsonl    one line per evaluation
+        checkpoints/     last.npz (to resume), best.npz (the policy), normaliser.npz
+        results.json     measures with intervals, per split and policy
+        pairs-<split>.npz  the same per pair, for paired comparisons
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from invrl import config as configs
+from invrl.config import Config
+from invrl.errors import InvrlError, nearest
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Config:
+        return configs.build(configs.read(self.path / "config.toml"))
+
+    @property
+    def last(self) -> Path:
+        return self.path / "checkpoints" / "last.npz"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "checkpoints" / "best.npz"
+
+    @property
+    def normaliser(self) -> Path:
+        return self.path / "checkpoints" / "normaliser.npz"
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A JSON file of the run; empty where there is none yet."""
+        path = self.path / name
+        if not path.exists():
+            return {}
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InvrlError(f"{path} is damaged: {error}") from None
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file of the run, whole or not at all."""
+        partial = self.path / f"{name}.partial"
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, self.path / name)
+
+    def log(self, record: dict[str, float]) -> None:
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The logged evaluations; a line cut off by a kill is left out."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def forget_after(self, update: int) -> None:
+        """Drop log lines later than a checkpoint: the resumed run writes them again."""
+        kept = [record for record in self.metrics() if record["update"] <= update]
+        partial = self.path / "metrics.jsonl.partial"
+        partial.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+        os.replace(partial, self.path / "metrics.jsonl")
+
+    def save_pairs(self, split: str, values: dict[str, np.ndarray]) -> None:
+        partial = self.path / f"pairs-{split}.partial.npz"
+        np.savez_compressed(partial, **values)
+        os.replace(partial, self.path / f"pairs-{split}.npz")
+
+    def pairs(self, split: str) -> dict[str, np.ndarray]:
+        """Per-pair values: `<policy>:<measure>`, `weight`, `cluster`, `pair`."""
+        path = self.path / f"pairs-{split}.npz"
+        if not path.exists():
+            raise InvrlError(f"{self.name} has no results on {split}", hint=f"invrl evaluate {self.path} --split {split}")
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+
+
+def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Run:
+    """A new directory `<out>/<name>-<id>/`; never an old one."""
+    while True:
+        run = Run(out / f"{name}-{secrets.token_hex(3)}")
+        try:
+            (run.path / "checkpoints").mkdir(parents=True)
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InvrlError(f"cannot make {run.path}: {error.strerror}", hint="choose another --out") from None
+    (run.path / "config.toml").write_text(configs.to_toml(config), encoding="utf-8")
+    run.write("manifest.json", manifest)
+    return run
+
+
+def manifest(fingerprint: str, devices: dict[str, Any], seed: int) -> dict[str, Any]:
+    """What a reader needs to get the same numbers again."""
+    packages = ("jax", "jaxlib", "flax", "optax", "numpy")
+    return {
+        "schema": SCHEMA,
+        "argv": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "invrl": metadata.version("invrl"),
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in packages},
+        },
+        "git": _git_state(),
+        "platform": platform.platform(),
+        "devices": devices,
+        "seed": seed,
+        "data_fingerprint": fingerprint,
+    }
+
+
+def _git_state() -> dict[str, Any]:
+    """Commit and uncommitted changes of the package's own checkout, if it is one."""
+    folder = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--", "."))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def find(name: str, root: Path = Path("runs")) -> Run:
+    """A run by its path, its name below `root`, or the only name that starts so."""
+    for path in (Path(name), root / name):
+        if (path / "config.toml").exists():
+            return Run(path)
+    known = {run.name: run for run in below(root)}
+    starts = [run for known_name, run in known.items() if known_name.startswith(name)]
+    if len(starts) == 1:
+        return starts[0]
+    if len(starts) > 1:
+        raise InvrlError(f"`{name}` fits {len(starts)} runs", hint=f"one of {', '.join(r.name for r in starts)}")
+    raise InvrlError(f"no run `{name}`", hint=nearest(name, known) if known else f"no runs below {root}/ yet")
+
+
+def below(root: Path) -> list[Run]:
+    """All runs below a directory, newest first."""
+    found = [Run(path.parent) for path in root.glob("**/config.toml")]
+    return sorted(found, key=lambda run: (run.path / "config.toml").stat().st_mtime, reverse=True)
+
+
+def status(run: Run) -> str:
+    """done, stopped (can be resumed) or empty."""
+    if (run.path / "results.json").exists():
+        return "done"
+    return "stopped" if run.last.exists() else "empty"

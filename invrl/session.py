@@ -1,0 +1,234 @@
+"""One training session: from a config to a finished run directory, new or resumed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from invrl import breakdown, checkpoints, placement, registry, results, runs, trace, training
+from invrl import config as configs
+from invrl.config import Config, Data
+from invrl.demand.episodes import Dataset
+from invrl.demand.features import Normaliser
+from invrl.demand.sources import source_panel
+from invrl.demand.splits import PARTS
+from invrl.errors import InvrlError, nearest
+from invrl.evaluation import Rule, classical, learned, make_simulate
+from invrl.experiment import Experiment
+from invrl.intervals import estimate
+from invrl.metrics import MEASURES, PERCENT, Prices, prices
+from invrl.runs import Run
+from invrl.training import Loop
+
+Watch = Callable[[Loop, dict[str, float]], None]
+"""Called after every chunk, for progress."""
+
+
+def load_experiment(config: Config, normaliser: Normaliser | None = None) -> Experiment:
+    """The config's panel and everything made of it."""
+    _check_names(config)
+    if config.data.path:  # the run may be evaluated from another folder
+        config = replace(config, data=replace(config.data, path=os.path.abspath(config.data.path)))
+    return Experiment(config, source_panel(config.data), normaliser)
+
+
+def _check_names(config: Config) -> None:
+    if config.algo not in registry.BASELINES:
+        registry.get("algorithm", config.algo)
+        registry.get("head", config.reg)
+
+
+def begin(experiment: Experiment, out: Path, name: str) -> Run:
+    """A new run directory for the experiment."""
+    config = experiment.config
+    fingerprint = experiment.panel.fingerprint()
+    manifest = runs.manifest(fingerprint, placement.describe(), config.seed)
+    run = runs.create(out, name, config, manifest)
+    checkpoints.save(run.normaliser, experiment.normaliser)
+    return run
+
+
+def train(experiment: Experiment, run: Run, watch: Watch, loop: Loop | None = None) -> dict[str, Any]:
+    """Train, save after every chunk, score, and write `results.json`; returns its content.
+
+    Args:
+        loop: a checkpoint's, to go on from there; None starts anew.
+    """
+    began = time.perf_counter()
+    if experiment.config.algo in registry.BASELINES:
+        return _finish_baseline(experiment, run)
+
+    def report(loop: Loop, metrics: dict[str, float]) -> None:
+        run.log(metrics)
+        checkpoints.save(run.last, loop)
+        if int(loop.best_update) == int(loop.update):
+            checkpoints.save(run.best, loop.best)
+        watch(loop, metrics)
+
+    loop = training.train(experiment, loop or training.start(experiment), report)
+    content = _score_learned(experiment, run, loop)
+    seconds = {"wall": time.perf_counter() - began, "compile": _compile_seconds(run)}
+    run.write("manifest.json", run.read("manifest.json") | {"seconds": seconds})
+    return content
+
+
+def resume(run: Run, config: Config, watch: Watch) -> dict[str, Any]:
+    """Go on with a run that was interrupted, or lengthen one that ended.
+
+    Raises:
+        InvrlError: another key than those of `RESUMABLE` changed, or the data changed.
+    """
+    experiment = load_experiment(config, load_normaliser(run))
+    _refuse_finished(run, experiment)
+    known = run.read("manifest.json")["data_fingerprint"]
+    if experiment.panel.fingerprint() != known:
+        raise InvrlError(f"the data of {run.name} changed since it began", hint="train a new run on it")
+    if config.algo in registry.BASELINES or not run.last.exists():
+        return train(experiment, run, watch)
+    loop = checkpoints.load(run.last, training.start(experiment))
+    run.forget_after(int(loop.update))
+    return train(experiment, run, watch, loop)
+
+
+def _refuse_finished(run: Run, experiment: Experiment) -> None:
+    config = experiment.config
+    if runs.status(run) != "done" or config.algo in registry.BASELINES:
+        return
+    loop = checkpoints.load(run.last, training.start(experiment))
+    if training.finished(loop, config.train):
+        raise InvrlError(f"{run.name} is done", hint="lengthen it: `invrl resume RUN train.updates=+500`")
+
+
+RESUMABLE = ("train.updates", "train.patience", "train.min_improvement", "evaluation.bootstrap")
+"""Keys that may change when a run goes on; all others define what the run is."""
+
+
+def resumed_config(run: Run, overrides: list[str]) -> Config:
+    """The run's config with the few keys changed that may change.
+
+    `train.updates=+500` adds to the updates already done.
+    """
+    tree = configs.to_tree(run.config)
+    for key, value in map(configs.parse_override, overrides):
+        if key not in RESUMABLE:
+            raise InvrlError(
+                f"`{key}` defines the run and cannot change when it goes on",
+                hint=f"train a new run, or change only {', '.join(RESUMABLE)}",
+            )
+        section, name = key.split(".")
+        if isinstance(value, str) and value.startswith("+"):
+            value = tree[section][name] + int(value)
+        tree[section][name] = value
+    return configs.build(tree)
+
+
+def load_normaliser(run: Run) -> Normaliser | None:
+    if not run.normaliser.exists():
+        return None
+    with np.load(run.normaliser, allow_pickle=False) as file:
+        return Normaliser(**{name.lstrip("."): file[name] for name in file.files})
+
+
+def _score_learned(experiment: Experiment, run: Run, loop: Loop) -> dict[str, Any]:
+    config = experiment.config
+    scores = results.score_policy(experiment, learned(experiment.policy), loop.best, ("validation", "test"))
+    main = f"{config.algo}/{config.reg}"
+    head = {"best_update": int(loop.best_update), "updates": int(loop.update)}
+    return _write_results(experiment, run, main, scores, loop.prices, head)
+
+
+def _finish_baseline(experiment: Experiment, run: Run) -> dict[str, Any]:
+    price = prices(experiment.config.objective)
+    name = experiment.config.algo
+    numbers = results.fit_baseline(experiment, name, price)
+    checkpoints.save(run.best, numbers)
+    scores = results.score_baseline(experiment, name, numbers, ("validation", "test"))
+    return _write_results(experiment, run, name, scores, price, {})
+
+
+def _write_results(
+    experiment: Experiment, run: Run, main: str, scores: dict, price: Prices, head: dict[str, Any]
+) -> dict[str, Any]:
+    config = experiment.config
+    policies = {split: {main: values} for split, values in scores.items()}
+    for name in config.baseline.beside:
+        if name != main:
+            numbers = results.fit_baseline(experiment, name, price)
+            for split, values in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
+                policies[split][name] = values
+    content = {
+        "schema": runs.SCHEMA, "run": run.name, "algo": config.algo,
+        "reg": None if config.algo in registry.BASELINES else config.reg,
+        "seed": config.seed, "data_fingerprint": experiment.panel.fingerprint(), "policy": main,
+        "stockout_price": float(price.stockout), **head,
+        "splits": {s: results.summarise(experiment, s, values, main) for s, values in policies.items()},
+    }  # fmt: skip
+    for split, values in policies.items():
+        run.save_pairs(split, results.pair_arrays(experiment, split, values))
+    run.write("results.json", content)
+    return content
+
+
+def _compile_seconds(run: Run) -> float:
+    """What the first chunk took beyond the typical one."""
+    chunks = [record["train_seconds"] for record in run.metrics()]
+    return chunks[0] - float(np.median(chunks)) if chunks else 0.0
+
+
+def restore(run: Run, experiment: Experiment) -> tuple[Rule, Any, np.ndarray | None]:
+    """(rule, shared parameters, own numbers [k, N] or None) of a finished run's policy."""
+    config = experiment.config
+    if config.algo in registry.BASELINES:
+        baseline = registry.get("baseline", config.algo)
+        like = np.zeros((len(baseline.axes), experiment.panel.pairs), np.float32)
+        return classical(baseline, config), None, checkpoints.load(run.best, like)
+    like = jax.eval_shape(experiment.policy.init, jax.random.key(0))
+    return learned(experiment.policy), checkpoints.load(run.best, like), None
+
+
+def evaluate(
+    run: Run, split: str, by: str | None, trace_file: Path | None, other: Callable[[Data], Data] | None = None
+) -> list[dict[str, Any]]:
+    """Table rows of a run's policy on one part of its data, or of other data.
+
+    Args:
+        by: class of pairs to break down by (`breakdown.labels`), or None.
+        trace_file: where to write every day of every pair, or None.
+        other: the run's data section -> the one to evaluate on.
+    """
+    config = run.config if other is None else replace(run.config, data=other(run.config.data))
+    if split not in PARTS:
+        raise InvrlError(f"no split `{split}`", hint=nearest(split, PARTS))
+    experiment = load_experiment(config, load_normaliser(run))
+    rule, shared, own = restore(run, experiment)
+    if trace_file:
+        trace.write(trace.trace(experiment, rule, shared, own, split), trace_file)
+    dataset = getattr(experiment, split)
+    values = make_simulate(rule, config)(shared, dataset, None if own is None else own[:, dataset.pairs])
+    groups = {"all": np.ones(dataset.pairs.size, bool)}
+    if by:
+        label = breakdown.labels(experiment, by, dataset.pairs)
+        groups |= {str(name): label == name for name in np.unique(label)}
+    return [{"run": run.name, by or "pairs": name, **_row(experiment, dataset, values, mask)} for name, mask in groups.items()]
+
+
+def _row(experiment: Experiment, dataset: Dataset, values: results.Measures, mask: np.ndarray) -> dict[str, Any]:
+    pairs, evaluation = dataset.pairs[mask], experiment.config.evaluation
+    found = estimate(
+        {name: v[mask] for name, v in values.items()},
+        experiment.weight[pairs], experiment.panel.sku[pairs], evaluation.bootstrap, evaluation.seed,
+    )  # fmt: skip
+    row: dict[str, Any] = {"n": int(mask.sum())}
+    for name, heading in MEASURES.items():
+        row[heading] = found[name].mean * (100 if name in PERCENT else 1)
+        if name in ("stockout_rate", "turnover_time"):
+            half = (found[name].high - found[name].low) / 2 * (100 if name in PERCENT else 1)
+            row[f"± {'SR' if name in PERCENT else 'TT'}"] = half
+    return row
