@@ -107,6 +107,7 @@ def _random_block(rng: np.random.Generator, pairs: int, days: int, period: int) 
         "lead_time": np.broadcast_to(lead_time, (cycles, pairs)),
         "features": rng.standard_normal((cycles, FEATURES, pairs), np.float32),
         "regressors": np.broadcast_to(scale, (cycles, 4, pairs)),
+        "level": np.broadcast_to(scale, (cycles, pairs)),
         "scale": scale,
         "spread": np.sqrt(scale),
         "initial": initial,

@@ -107,6 +107,9 @@ class Features:
     """Days of the short trailing mean."""
     long: int = 28
     """Days of the long trailing mean."""
+    level: Literal["trailing", "mean"] = "trailing"
+    """The unit a policy thinks in: the long trailing mean, which follows demand as it drifts, or
+    the mean of the training days (stationary demand)."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,8 @@ class Train:
     """Evaluations in a row without improvement before the run stops; 0 never stops early."""
     min_improvement: float = 1e-4
     """Relative improvement of the validation objective that counts."""
+    terminal: bool = False
+    """DDPG, PPO: nothing counts after the last training day (a finite horizon); else the days go on."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,105 @@ class DS:
     """Global gradient norm."""
     batch_pairs: int = 2048
     """Pairs per gradient step; rounded to whole blocks."""
+
+
+@dataclass(frozen=True)
+class DDPG:
+    """Deep deterministic policy gradient (Lillicrap et al. 2016); an update is one rollout and
+    `gradient_steps` minibatches."""
+
+    actor_learning_rate: float = 1e-4
+    critic_learning_rate: float = 1e-3
+    final_rate: float = 0.1
+    """Share of the learning rates left at the last update, reached by a cosine."""
+    clip_norm: float = 10.0
+    """Global gradient norm, of the actor and of the critic each."""
+    gamma: float = 0.9
+    """Discount from one order to the next."""
+    tau: float = 0.005
+    """Share of the online networks that the targets take over in each gradient step (Polyak)."""
+    noise: float = 0.3
+    """Standard deviation of the exploration noise on raw actions, at the first update ..."""
+    final_noise: float = 0.1
+    """... and at the last, reached by a cosine."""
+    learning_starts: int = 0
+    """Updates whose raw actions are drawn evenly from the box, before the actor acts."""
+    critic_warmup: int = 500
+    """Gradient steps of the critic alone, before the actor moves."""
+    batch_pairs: int = 512
+    """Pairs rolled out per update, with new noise."""
+    copies: int = 1
+    """Rollouts of each of them, for panels of a few pairs."""
+    replay: int = 100_000
+    """Transitions in the replay buffer, rounded down to whole rollouts."""
+    gradient_steps: int = 50
+    """Gradient steps per update."""
+    minibatch: int = 256
+    """Transitions per gradient step."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Hidden layers of the critic; the actor's are `network.hidden`."""
+    layer_norm: bool = True
+    """Layer normalisation in the critic."""
+    twin: bool = False
+    """Two critics, of which the lower target counts (TD3, Fujimoto et al. 2018)."""
+    actor_every: int = 1
+    """Gradient steps per step of the actor (TD3: 2)."""
+    target_noise: float = 0.0
+    """Standard deviation of the noise on the target's action, cut at 2.5 of it (TD3)."""
+    action_low: float = -1.0
+    """Raw actions are executed and stored within start + low ..."""
+    action_high: float = 2.0
+    """... and start + high of the head, in every dimension."""
+    normalise_rewards: bool = True
+    """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
+    reward_scale: float = 1.0
+    """Factor on (normalised) rewards."""
+
+
+@dataclass(frozen=True)
+class PPO:
+    """Proximal policy optimisation (Schulman et al. 2017); an update is one rollout and `epochs` over it."""
+
+    learning_rate: float = 1e-3
+    final_rate: float = 0.1
+    """Share of the learning rate left at the last update, reached by a cosine."""
+    clip_norm: float = 0.5
+    """Global gradient norm, of policy and value network together."""
+    gamma: float = 0.9
+    """Discount from one order to the next."""
+    trace: float = 0.9
+    """Lambda of the generalised advantage estimate."""
+    clip: float = 0.2
+    """Largest change of an action's probability that is rewarded, relative."""
+    value_clip: float = 0.0
+    """Largest change of a value per update, in (normalised) rewards; 0 for no limit."""
+    value_weight: float = 0.5
+    """Weight of the value loss."""
+    entropy: float = 0.0
+    """Weight of the entropy bonus at the first update ..."""
+    final_entropy: float = 0.0
+    """... and at the last, reached by a cosine."""
+    initial_std: float = 0.3
+    """Standard deviation of raw actions at the start; learned from then on."""
+    epochs: int = 4
+    minibatch: int = 4096
+    """Transitions per gradient step."""
+    target_kl: float = 0.0
+    """An update stops once a minibatch's KL divergence from the old policy is above; 0 never stops."""
+    normalise_advantages: bool = True
+    """To mean 0 and deviation 1 over the update's transitions."""
+    batch_pairs: int = 2048
+    """Pairs rolled out per update."""
+    copies: int = 1
+    """Rollouts of each of them, for panels of a few pairs."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Hidden layers of the value network; the policy's are `network.hidden`."""
+    action_low: float = -1.0
+    """Raw actions are executed within start + low ..."""
+    action_high: float = 2.0
+    """... and start + high of the head, in every dimension."""
+    normalise_rewards: bool = True
+    """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +305,8 @@ class Config:
     network: Network = field(default_factory=Network)
     train: Train = field(default_factory=Train)
     ds: DS = field(default_factory=DS)
+    ddpg: DDPG = field(default_factory=DDPG)
+    ppo: PPO = field(default_factory=PPO)
     baseline: Baseline = field(default_factory=Baseline)
     evaluation: Evaluation = field(default_factory=Evaluation)
 

@@ -101,6 +101,41 @@ def sum_blocks(fn: Callable[[Any, Any], Any], shared: Any, blocks: Any, devices:
     return _spread(local, devices, PartitionSpec())((shared, chosen), blocks)
 
 
+def on_each_device(fn: Callable[[Any, Any, Any], Any], shared: Any, own: Any, blocks: Any, devices: int) -> Any:
+    """Data-parallel learning: (shared', own', metrics) of fn(shared, own, blocks) on every device.
+
+    `fn` keeps `shared` (and the metrics) equal on all devices by adding up what it derives from its
+    own blocks with `total`.
+
+    Args:
+        shared: the same on every device, such as a network.
+        own: arrays [devices, ...]; each device sees its own [1, ...], such as a replay buffer.
+        blocks: arrays [blocks, ...]; each device sees its own.
+    """
+    here, cut = PartitionSpec(), PartitionSpec(AXIS)
+    spread = jax.shard_map(
+        fn, mesh=mesh(devices), in_specs=(here, cut, cut), out_specs=(here, cut, here), check_vma=False
+    )
+    shared, own, metrics = spread(shared, own, blocks)
+    # handed back in one piece: a state that looks the same before and after a chunk compiles once
+    return shared, lax.with_sharding_constraint(own, NamedSharding(mesh(devices), here)), metrics
+
+
+def device_number() -> Array:
+    """[] within `on_each_device`: which device this is."""
+    return lax.axis_index(AXIS)
+
+
+def total(tree: Any) -> Any:
+    """Within `on_each_device`: sums over the devices."""
+    return lax.psum(tree, AXIS)
+
+
+def extremes(low: Array, high: Array) -> tuple[Array, Array]:
+    """Within `on_each_device`: the lowest and the highest over the devices."""
+    return lax.pmin(low, AXIS), lax.pmax(high, AXIS)
+
+
 def _spread(local: Callable, devices: int, out: PartitionSpec) -> Callable:
     specs = (PartitionSpec(), PartitionSpec(AXIS))
     return jax.shard_map(local, mesh=mesh(devices), in_specs=specs, out_specs=out, check_vma=False)

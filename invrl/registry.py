@@ -31,6 +31,8 @@ HEADS: dict[str, Any] = {
 
 ALGORITHMS: dict[str, Any] = {
     "ds": "invrl.algorithms.ds:DS",
+    "ddpg": "invrl.algorithms.ddpg:DDPG",
+    "ppo": "invrl.algorithms.ppo:PPO",
 }
 
 BASELINES: dict[str, Any] = {

@@ -35,7 +35,8 @@ class Episode:
     lead_time: Array  # [C, N] int8, days
     features: Array  # [C, F, N] normalised
     regressors: Array  # [C, 4, N] units a day
-    scale: Array  # [N] units a day, mean demand on training days
+    level: Array  # [C, N] units a day, what demand has been lately: the unit policies think in
+    scale: Array  # [N] units a day, mean demand on training days: the unit costs are counted in
     spread: Array  # [N] units a day, standard deviation on training days
     initial: Array  # [L+1, N] units: on hand, then due in 1..L days
     max_order: Array  # [N] units
@@ -54,7 +55,8 @@ class Observation(NamedTuple):
     position: Array  # [N] units: on hand + pipeline (- backlog)
     features: Array  # [F, N]
     regressors: Array  # [4, N] units a day
-    scale: Array  # [N] units a day
+    level: Array  # [N] units a day, recent demand
+    scale: Array  # [N] units a day, mean demand on training days
     spread: Array  # [N] units a day
     lead_time: Array  # [N] days
     review_period: int  # days
@@ -137,7 +139,7 @@ def rollout(
         now, given = xs
         position = inventory.sum(0)
         seen = Observation(
-            inventory, position, now.features, now.regressors, episode.scale, episode.spread,
+            inventory, position, now.features, now.regressors, now.level, episode.scale, episode.spread,
             now.lead_time.astype(inventory.dtype), episode.review_period,
         )  # fmt: skip
         action = act(seen, given)
@@ -163,6 +165,7 @@ class _Cycle(NamedTuple):
     lead_time: Array  # [N]
     features: Array  # [F, N]
     regressors: Array  # [4, N]
+    level: Array  # [N]
 
 
 def _pass_days(carry, now: _Cycle, order: Array, tally, unmet: str):

@@ -17,6 +17,7 @@ from flax import struct
 from jax import Array, lax
 
 from invrl import placement
+from invrl.algorithms.batches import chosen_blocks, shares
 from invrl.algorithms.contract import Algorithm, Problem
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.config import Config
@@ -67,7 +68,7 @@ def update(problem: Problem):
     """The compiled chunk: `train.evaluate_every` updates in one scan."""
     config, policy = problem.config, problem.policy
     devices = [group.devices for group in problem.train.groups]
-    batches = batch_blocks(problem)
+    batches = shares(problem, config.ds.batch_pairs)
 
     def weighted_cost(params, episode, price):
         cost = episode_cost(params, policy, episode, price, config, soft=True)
@@ -80,9 +81,12 @@ def update(problem: Problem):
 
     def step(episodes, hyper, price, state, _):
         sums = [
-            placement.sum_blocks(gradient, (state.params, price), episode, devices[g], _chosen(state, g, batches[g]))
+            placement.sum_blocks(
+                gradient, (state.params, price), episode, devices[g],
+                chosen_blocks(state.key, state.step, g, batches[g]),
+            )
             for g, episode in enumerate(episodes)
-        ]
+        ]  # fmt: skip
         cost, weight, grads = jax.tree.map(lambda *parts: sum(parts), *sums)
         grads = jax.tree.map(lambda g: g / weight, grads)
         rate = cosine(hyper.learning_rate, hyper.final_learning_rate, state.step / config.train.updates)
@@ -98,28 +102,6 @@ def update(problem: Problem):
 
     episodes = tuple(group.episode for group in problem.train.groups)
     return lambda state, hyper, price: chunk(state, hyper, price, episodes)
-
-
-def batch_blocks(problem: Problem) -> list[tuple[int, int]]:
-    """Per group: (blocks a device takes in one update, blocks it has)."""
-    groups = problem.train.groups
-    total = sum(group.index.size for group in groups)
-    shares = []
-    for group in groups:
-        blocks, size = group.index.shape
-        wanted = problem.config.ds.batch_pairs * group.index.size / total
-        has = blocks // group.devices
-        shares.append((min(max(round(wanted / (size * group.devices)), 1), has), has))
-    return shares
-
-
-def _chosen(state: State, group: int, share: tuple[int, int]) -> Array:
-    """[k] block numbers of this update: every epoch visits each block in a new order."""
-    takes, has = share
-    per_epoch = has // takes
-    epoch, place = state.step // per_epoch, state.step % per_epoch
-    key = jax.random.fold_in(jax.random.fold_in(state.key, group), epoch)
-    return lax.dynamic_slice_in_dim(jax.random.permutation(key, has), place * takes, takes)
 
 
 DS = Algorithm(hyper, init, update)

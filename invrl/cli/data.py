@@ -15,7 +15,6 @@ from invrl.registry import SOURCES
 
 if TYPE_CHECKING:
     from invrl.config import Data
-    from invrl.demand.panel import Panel
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Make, import and describe demand panels."
@@ -50,8 +49,10 @@ def make(
     """Draw a panel from a source and write it to a new file."""
     from invrl.demand.tabular import check_new
 
-    if source == "file":
-        raise InvrlError("`file` draws no panel", hint="`invrl data import FILE --out NEW.parquet`")
+    if source not in DRAWN:
+        is_file = source == "file" or Path(source).exists()
+        hint = "`invrl data import` takes files" if is_file else nearest(source, DRAWN)
+        raise InvrlError(f"no source `{source}` to draw from", hint=hint)
     check_new(out)
     _write(_data(source, None, options), out)
 
@@ -124,9 +125,10 @@ def _data(target: str, config: str | None, words: list[str] | None, is_file: boo
     """The `[data]` settings for a file or a source; bare KEY=VALUE words belong to either."""
     from invrl.config import Data, load
 
-    is_file = is_file or Path(target).exists() or Path(target).suffix in SUFFIXES
-    if not is_file and target not in SOURCES:
-        raise InvrlError(f"no file and no source `{target}`", hint=nearest(target, SOURCES))
+    if not is_file and target not in DRAWN:
+        if not Path(target).exists() and Path(target).suffix not in SUFFIXES:
+            raise InvrlError(f"no file and no source `{target}`", hint=nearest(target, DRAWN))
+        is_file = True
     settings = vars(Data()) if is_file else {}
     words = [_full_key(word, settings) for word in words or ()]
     data = load(config, words).data
@@ -141,22 +143,19 @@ def _data(target: str, config: str | None, words: list[str] | None, is_file: boo
 
 def _full_key(word: str, settings: dict[str, object]) -> str:
     """`gaps=zero` is `data.gaps=zero` for a file; anything else is an option of the source."""
-    if word.startswith("data."):
+    if word.startswith("data.") or "=" not in word:
         return word
     name = word.partition("=")[0].partition(".")[0]
     return f"data.{word}" if name in settings else f"data.options.{word}"
 
 
 def _write(data: Data, out: Path) -> None:
+    from invrl.cli.data_picture import count
     from invrl.demand.sources import source_panel
     from invrl.demand.tabular import write_panel
 
     panel = source_panel(data)
     write_panel(panel, out)
-    say(f"wrote {out}: {_size(panel)}")
+    pairs, days = count(panel.pairs, "pair"), count(panel.days, "day")
+    say(f"wrote {out}: {pairs} x {days}, {panel.start} to {panel.dates[-1]}")
     say(f"next: invrl data describe {out}")
-
-
-def _size(panel: Panel) -> str:
-    last = panel.dates[-1]
-    return f"{panel.pairs:,} pairs x {panel.days:,} days, {panel.start} to {last}"

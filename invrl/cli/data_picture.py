@@ -22,6 +22,7 @@ NUMBERS = {
     "price": "price",
     "weight": "weight",
     "initial_stock": "initial stock, units",
+    "mean_demand": "mean demand by its law",
 }
 SPARK_WIDTH = 36
 PAIR_WIDTH = 20
@@ -60,8 +61,8 @@ def print_picture(description: Description, title: str) -> None:
 def _size(d: Description) -> list[str]:
     first, last = (datetime.date.fromisoformat(d[key]) for key in ("first_day", "last_day"))
     return [
-        f"{_count(d['pairs'], 'pair')}: {_count(d['skus'], 'SKU')} in {_count(d['warehouses'], 'warehouse')}",
-        f"{_count(d['days'], 'day')}: {first:%a %Y-%m-%d} to {last:%a %Y-%m-%d}",
+        f"{count(d['pairs'], 'pair')}: {count(d['skus'], 'SKU')} in {count(d['warehouses'], 'warehouse')}",
+        f"{count(d['days'], 'day')}: {first:%a %Y-%m-%d} to {last:%a %Y-%m-%d}",
     ]
 
 
@@ -84,7 +85,7 @@ def _demand_notes(d: Description) -> list[str]:
     if d["stockout_share"] is not None:
         notes[-1] += f"; stock-out hours on {percent(d['stockout_share'])} of pair-days"
     if demand["pairs_without"]:
-        notes.append(f"  [yellow]{_count(demand['pairs_without'], 'pair')} without any demand[/yellow]")
+        notes.append(f"  [yellow]{count(demand['pairs_without'], 'pair')} without any demand[/yellow]")
     return notes
 
 
@@ -160,5 +161,5 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.2g} %"
 
 
-def _count(count: int, noun: str) -> str:
+def count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

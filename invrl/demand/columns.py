@@ -53,33 +53,37 @@ def resolve(
             hint = nearest(ours, [*required, *optional])
             raise InvrlError(f"the column map has an unknown name `{ours}`", hint=hint)
     names = {ours: str(columns.get(ours, ours)) for ours in (*required, *optional)}
-    wanted = {ours: name for ours, name in names.items() if ours in required or ours in columns}
-    for ours, name in wanted.items():
-        if name not in file.names:
-            hint = _missing_hint(ours, file.names) if name == ours else _mapped_hint(ours, name, file.names)
-            raise file.fail(f"no column `{name}`", hint=hint)
     found = {ours: name for ours, name in names.items() if name in file.names}
+    used = {name for ours, name in found.items() if ours in (*required, *columns)}
+    free = [name for name in file.names if name not in used]
+    wanted = {*required, *columns, *(["warehouse"] if _synonyms("warehouse", free) else [])}
+    missing = {ours: name for ours, name in names.items() if ours in wanted and ours not in found}
+    if missing:
+        text = ", ".join(f"`{name}`" for name in missing.values())
+        raise file.fail(f"no column {text}", hint=_missing_hint(missing, file.names, free))
     twice = [name for name, count in Counter(file.names).items() if count > 1 and name in found.values()]
     if twice:
         raise file.fail(f"two columns are called `{twice[0]}`", hint="rename or drop one")
     return found
 
 
-def _mapped_hint(ours: str, name: str, names: Sequence[str]) -> str:
-    if ours in names:
-        return f"the file calls it `{ours}` itself: drop it from the column map"
-    return nearest(name, names[:MANY])
+def _synonyms(ours: str, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name.lower() in SYNONYMS.get(ours, ())]
 
 
-def _missing_hint(ours: str, names: Sequence[str]) -> str:
-    lower = {name.lower(): name for name in reversed(names)}
-    close = difflib.get_close_matches(ours, lower, n=1) + [w for w in SYNONYMS.get(ours, ()) if w in lower]
-    if close and ours not in SYNONYMS:
-        return f"did you mean `{lower[close[0]]}`?"
-    if close:
-        return f"`{lower[close[0]]}` looks like it: say `data.columns.{ours}={lower[close[0]]}`"
-    some = ", ".join(names[:MANY]) + (", ..." if len(names) > MANY else "")
-    return f"say which one it is, `data.columns.{ours}=NAME`; the file has {some}"
+def _missing_hint(missing: Mapping[str, str], names: Sequence[str], free: Sequence[str]) -> str:
+    plain = [ours for ours, name in missing.items() if name != ours and ours in names]
+    if plain:
+        return f"the file calls it `{plain[0]}` itself: drop it from the column map"
+    lower = {name.lower(): name for name in reversed(free)}
+    guesses = {}
+    for ours, name in missing.items():
+        close = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=1)]
+        guesses[ours] = next(iter(close + _synonyms(ours, free)), "NAME")
+    words = " ".join(f"data.columns.{ours}={guess}" for ours, guess in guesses.items())
+    some = ", ".join(free[:MANY]) + (", ..." if len(free) > MANY else "")
+    listing = f"; it has {some}" if "NAME" in guesses.values() and free else ""
+    return f"say what the file calls it, `{words}`{listing}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ class Columns:
 
         column = self._present(ours)
         if kind.is_nested(column.type):
-            raise self.file.fail(f"{self._label(ours)} holds lists or records, not single values")
+            raise self.file.fail(f"{self._label(ours)} holds lists or records", hint="one value a cell")
         if not kind.is_dictionary(column.type):
             column = column.dictionary_encode()
         array = column.combine_chunks()
@@ -140,10 +144,13 @@ class Columns:
         return values
 
     def whole(self, ours: str, low: int) -> np.ndarray:
-        """[rows] int32, whole numbers of at least `low`."""
+        """[rows] in the file's own integer type, or int32; whole numbers of at least `low`."""
+        import pyarrow.types as kind
+
         values = self.numbers(ours, low)
         self.refuse(ours, values != np.floor(values), "{}, not a whole number", "round it to whole days")
-        return values.astype(np.int32)
+        own = self.table.column(self.names[ours]).type
+        return values.astype(own.to_pandas_dtype() if kind.is_signed_integer(own) else np.int32)
 
     def attribute(self, ours: str) -> tuple[np.ndarray, np.ndarray | None]:
         """A column of text or numbers: ([rows] float32, None), or codes [rows] and words [U]."""

@@ -16,7 +16,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 BLOCKS = "▁▂▃▄▅▆▇█"
 STOCKOUT_HOURS = "stockout_hours"
 """The after column that tells, in censored data, on which days the demand may have been higher."""
-NUMBERS = ("lead_time", "review_period", "first_review", "price", "weight", "initial_stock")
+NUMBERS = ("lead_time", "review_period", "first_review", "price", "weight", "initial_stock", "mean_demand")
 
 Description = dict[str, Any]
 """Nested plain tables of numbers and text, ready for JSON."""
@@ -105,9 +105,7 @@ def _weekdays(panel: Panel, by_day: np.ndarray) -> dict[str, float | None]:
     level = np.bincount(weekday, by_day, minlength=7) / np.maximum(days, 1)
     overall = by_day.mean()
     known = (days > 0) & (overall > 0)
-    return {
-        name: float(level[k] / overall) if known[k] else None for k, name in enumerate(WEEKDAYS)
-    }
+    return {name: float(level[k] / overall) if known[k] else None for k, name in enumerate(WEEKDAYS)}
 
 
 def _examples(panel: Panel, mean: np.ndarray) -> dict[str, dict[str, Any]]:

@@ -82,12 +82,13 @@ class Columns(NamedTuple):
 def scale_of(panel: Panel, days: slice) -> tuple[np.ndarray, np.ndarray]:
     """(mean, standard deviation) [N] of daily demand on the training days, units a day.
 
-    The mean is at least one unit over those days, so that a pair that never sold has a scale.
+    A panel that knows its mean demand keeps it. Else the mean is at least one unit over those days, so that a pair that never sold has a scale.
     """
     history = panel.demand[days]
     mean = history.mean(0, dtype=np.float64)
     sd = history.std(0, dtype=np.float64)
-    return np.maximum(mean, 1 / len(history)).astype(np.float32), sd.astype(np.float32)
+    known = np.maximum(mean, 1 / len(history)) if panel.mean_demand is None else panel.mean_demand
+    return known.astype(np.float32), sd.astype(np.float32)
 
 
 def make_dataset(
@@ -189,7 +190,7 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
     demand = jnp.where(inside, _on_days(columns.demand, day.reshape(-1, day.shape[-1])).reshape(day.shape), 0.0)
     known = Known(columns.demand / columns.scale, columns.ahead, columns.static, columns.scale, columns.spread)
-    rows, regressors = features(known, review, lead_time, window.period, window.weekday, config)
+    rows, regressors, level = features(known, review, lead_time, window.period, window.weekday, config)
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
     initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[0].set(columns.initial_stock)
@@ -201,6 +202,7 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         lead_time=lead_time.astype(jnp.int8),
         features=rows,
         regressors=regressors,
+        level=level,
         scale=columns.scale,
         spread=columns.spread,
         initial=initial,

@@ -15,9 +15,10 @@ from invrl.errors import InvrlError
 
 ONE_WAREHOUSE = "main"
 """Name of the warehouse of a file that names none."""
+TINY = float(np.finfo(np.float32).tiny)
 WHOLE = {"lead_time": 0, "review_period": 1, "first_review": 0}
 """Optional columns of whole numbers, and their least value; only lead times may change by day."""
-REAL = {"price": 0.0, "weight": 0.0, "initial_stock": 0.0}
+REAL = {"price": 0.0, "weight": 0.0, "initial_stock": 0.0, "mean_demand": TINY}
 """Optional columns of numbers, constant per pair, and their least value."""
 REGRESSORS = ("regressor_1", "regressor_2", "regressor_3", "regressor_4")
 OPTIONAL = ("warehouse", *WHOLE, *REAL, *REGRESSORS)
@@ -63,7 +64,7 @@ class Grid:
     def dense(self, values: np.ndarray) -> np.ndarray:
         """[T, N] from [rows]; 0 where there is no row."""
         if self.in_order:
-            return np.ascontiguousarray(values.reshape(-1, self.days).T)
+            return np.array(values.reshape(-1, self.days).T, order="C")  # a copy: Arrow's memory is read-only
         out = np.zeros(self.days * len(self.sku), values.dtype)
         out[self.day * len(self.sku) + self.pair] = values
         return out.reshape(self.days, -1)
@@ -216,7 +217,7 @@ def _real(table: Columns, grid: Grid, name: str, low: float) -> np.ndarray | Non
 
 
 def _whole(table: Columns, grid: Grid, name: str, low: int) -> np.ndarray | None:
-    """[N] int32; lead times that change by day are [T, N]."""
+    """[N] int; lead times that change by day are [T, N]."""
     if name not in table:
         return None
     values = table.whole(name, low)

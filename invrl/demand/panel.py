@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Panel:
         price: [N] float32, money per unit, or None.
         weight: [N] float32 >= 0, importance in weighted means, or None.
         initial_stock: [N] float32 units, on hand before the first day, or None.
+        mean_demand: [N] float32 units a day > 0, where the law is known, or None: then it is
+            measured on the training days.
         knowledge: one of `KNOWLEDGE`.
     """
 
@@ -52,6 +55,7 @@ class Panel:
     price: np.ndarray | None = None
     weight: np.ndarray | None = None
     initial_stock: np.ndarray | None = None
+    mean_demand: np.ndarray | None = None
     knowledge: str = "known"
 
     def __post_init__(self) -> None:
@@ -78,7 +82,7 @@ class Panel:
     def take(self, pairs: np.ndarray) -> Panel:
         """The panel of the given pairs (an index or a mask over N), in that order."""
 
-        def cut(value):
+        def cut(value: Any) -> Any:
             if isinstance(value, dict):
                 return {name: column[..., pairs] for name, column in value.items()}
             return value[..., pairs] if isinstance(value, np.ndarray) else value
@@ -120,7 +124,7 @@ def check(panel: Panel) -> None:
     for label, columns in (("ahead", panel.ahead), ("after", panel.after)):
         for name, column in columns.items():
             _expect(f"{label} column `{name}`", column, (days, pairs))
-    for name in ("sku", "warehouse", "review_period", "first_review", "price", "weight", "initial_stock"):
+    for name in ("sku", "warehouse", "review_period", "first_review", "price", "weight", "initial_stock", "mean_demand"):
         value = getattr(panel, name)
         if value is not None:
             _expect(name, value, (pairs,))
@@ -134,6 +138,7 @@ def check(panel: Panel) -> None:
     _at_least("review_period", panel.review_period, 1)
     _at_least("weight", panel.weight, 0)
     _at_least("initial_stock", panel.initial_stock, 0)
+    _at_least("mean_demand", panel.mean_demand, np.finfo(np.float32).tiny)
 
 
 def _expect(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -141,7 +146,7 @@ def _expect(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
         raise InvrlError(f"{name} has shape {value.shape}, the panel wants {shape}")
 
 
-def _at_least(name: str, value: np.ndarray | None, low: int) -> None:
+def _at_least(name: str, value: np.ndarray | None, low: float) -> None:
     if value is None:
         return
     bad = ~(value >= low)  # also catches NaN

@@ -59,7 +59,7 @@ def independent(
     regressors = _swap(known, _regressors(demand, legacy), _regressors(extra, stream))
     demand = _swap(known, demand, extra)
     x = np.broadcast_to(np.arange(days) // REVIEW_PERIOD, demand.shape)
-    return _trajectories(demand, x, regressors, {})
+    return _trajectories(demand, x, regressors, {}, mean=float(low.mean() + 2))
 
 
 def independent_low(days: int = 31, seed: int = 42) -> np.ndarray:
@@ -97,7 +97,7 @@ def ar1(
     demand, law = _swap(known, demand, extra), _swap(known, law, more)
     x = demand[:, WARMUP_DAYS - 1 : -1]
     static = dict(zip(("phi", "mu", "sigma"), law.T.astype(np.float32), strict=True))
-    return _trajectories(demand[:, WARMUP_DAYS:], x, regressors[:, :, WARMUP_DAYS:], static)
+    return _trajectories(demand[:, WARMUP_DAYS:], x, regressors[:, :, WARMUP_DAYS:], static, mean=7.5)
 
 
 def iid(
@@ -138,7 +138,7 @@ def iid(
     regressors = _swap(known, _regressors(demand, legacy), _regressors(extra, stream))
     demand, sigma = _swap(known, demand, extra), _swap(known, sigma, more)
     x = np.broadcast_to(sigma[:, None], demand.shape)
-    return _trajectories(demand, x, regressors, {"sigma": sigma.astype(np.float32)})
+    return _trajectories(demand, x, regressors, {"sigma": sigma.astype(np.float32)}, IID_MEAN * cycles / days)
 
 
 def lost_sales(
@@ -187,6 +187,7 @@ def lost_sales(
         warehouse=np.full(pairs, "W0"),
         lead_time=np.full(pairs, lead_time, np.int32),
         review_period=np.full(pairs, review_period, np.int32),
+        mean_demand=np.full(pairs, mean, np.float32),
     )
 
 
@@ -260,9 +261,12 @@ def _regressors(demand: np.ndarray, noise: np.random.RandomState | np.random.Gen
 
 
 def _trajectories(
-    demand: np.ndarray, x: np.ndarray, regressors: np.ndarray, static: dict[str, np.ndarray]
+    demand: np.ndarray, x: np.ndarray, regressors: np.ndarray, static: dict[str, np.ndarray], mean: float
 ) -> Panel:
-    """The panel of demand [N, T], feature x [N, T] and regressors [N, 4, T]."""
+    """The panel of demand [N, T], feature x [N, T] and regressors [N, 4, T].
+
+    `mean` (units a day) is one unit for all trajectories, as the paper scales nothing by trajectory.
+    """
     pairs = len(demand)
     return Panel(
         demand=np.ascontiguousarray(demand.T, np.float32),
@@ -275,4 +279,5 @@ def _trajectories(
         review_period=np.full(pairs, REVIEW_PERIOD, np.int32),
         first_review=np.full(pairs, REVIEW_PERIOD, np.int32),
         initial_stock=np.zeros(pairs, np.float32),
+        mean_demand=np.full(pairs, mean, np.float32),
     )

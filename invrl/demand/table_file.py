@@ -20,6 +20,7 @@ from invrl.errors import InvrlError
 BLOCK = 1 << 25
 """Bytes of CSV per parsing task."""
 DELIMITERS = ",;\t|"
+NO_ROWS = ("a header and no rows", "export it again")
 NOTES = b"invrl"
 """Key of our JSON in a Parquet schema's metadata."""
 
@@ -122,7 +123,7 @@ def read_table(file: TableFile, text: Iterable[str], numbers: Iterable[str]) -> 
     read = _read_csv if file.delimiter else _read_parquet
     table = read(file, list(text), list(numbers))
     if table.num_rows == 0:
-        raise file.fail("a header and no rows", hint="export it again")
+        raise file.fail(*NO_ROWS)
     return table
 
 
@@ -168,6 +169,8 @@ def _broken_line(file: TableFile, types: dict[str, Any], error: Exception) -> In
     except pyarrow().ArrowInvalid as slow:
         error = slow
     found = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
+    if "Empty CSV" in str(error):
+        return file.fail(*NO_ROWS)
     if not found:
         return file.fail(f"not a readable CSV file: {error}", hint="export it again")
     row, expected, got = map(int, found.groups())

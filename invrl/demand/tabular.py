@@ -41,9 +41,9 @@ def read_panel(
 ) -> Panel:
     """The panel in a CSV or Parquet file, in long or wide form.
 
-    The columns `lead_time`, `review_period`, `first_review`, `price`, `weight` and `initial_stock`
-    are read where the file has them; all but `lead_time` are constant per pair. A file from
-    `write_panel` says itself what its columns are; the arguments add to that, or overrule it.
+    The columns `lead_time`, `review_period`, `first_review`, `price`, `weight`, `initial_stock` and
+    `mean_demand` are read where the file has them; all but `lead_time` are constant per pair. A file
+    from `write_panel` says itself what its columns are; the arguments add to that, or overrule it.
 
     Args:
         path: file; what it holds decides its format.

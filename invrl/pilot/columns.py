@@ -2,188 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from invrl.demand.columns import Columns, parse_dates
+from invrl.demand.table_file import TableFile, open_table
 from invrl.errors import InvrlError, nearest
 
-TEXT_ROLES = ("unit", "date", "treatment_date", "cluster")
-MISSING = ["", "NA", "NaN", "nan", "null", "None"]
-
-Place = Callable[[int], str]
+ROLES = (
+    "unit", "date", "stockout", "inventory", "sales",
+    "treated", "post", "treatment_date", "weight", "cluster",
+)  # fmt: skip
+TEXT_ROLES = ("date", "treatment_date", "cluster")
+EMPTY = ("", "NA", "NaN", "NaT", "nan", "null", "None")
+"""What a control unit may have for a treatment date."""
+NO_DAY = -(2**62)
 
 
 def load(
-    path: Path, names: Mapping[str, str], needed: Sequence[str], covariates: Sequence[str], treatment: bool
-) -> tuple[Any, Place]:
-    """The wanted columns as a data frame, and what to call its i-th row."""
-    if not path.is_file():
-        raise InvrlError(f"no file {path}", hint="give a CSV or Parquet file with one row per unit and day")
-    parquet = path.suffix in (".parquet", ".pq")
-    if not parquet and ".csv" not in path.suffixes:
-        raise InvrlError(f"{path} is neither CSV nor Parquet", hint="its name ends in .csv or .parquet")
-    present = _header(path, parquet)
-    wanted = names["unit"].split(",") + [names[role] for role in needed] + list(covariates)
-    wanted += _treatment_columns(path, names, present) if treatment else []
-    for column in wanted:
-        if column not in present:
-            close = nearest(column, present)
-            raise InvrlError(f"{path} has no column `{column}`", hint=f"{close} Map it: --column ROLE=NAME")
-    for role in ("weight", "cluster"):
-        if names[role] in present:
-            wanted.append(names[role])
-        elif names[role] != role:
-            raise InvrlError(f"{path} has no column `{names[role]}`", hint=nearest(names[role], present))
-    wanted = list(dict.fromkeys(wanted))
-    text = [c for role in TEXT_ROLES for c in names[role].split(",") if c in wanted]
-    frame = _parquet(path, wanted) if parquet else _csv(path, wanted, text)
-    if not len(frame):
-        raise InvrlError(f"{path} has no rows", hint="one row per unit and day is expected")
-    word, first = ("row", 1) if parquet else ("line", 2)
-    return frame, lambda row: f"{path}, {word} {row + first}"
+    path: Path,
+    columns: Mapping[str, str],
+    needed: Sequence[str],
+    covariates: Sequence[str] = (),
+    treatment: bool = True,
+) -> tuple[Columns, list[str]]:
+    """The wanted columns under their roles, and the names of those that make up the unit."""
+    for role in columns:
+        if role not in ROLES:
+            raise InvrlError(f"no column role `{role}`", hint=nearest(role, ROLES))
+    file = open_table(path)
+    names = {role: role for role in ROLES} | dict(columns)
+    unit = names.pop("unit").split(",")
+    wanted = [*needed, *(role for role in ("weight", "cluster") if role in columns or role in file.names)]
+    wanted += _treatment(file, names) if treatment else []
+    found = {role: names[role] for role in wanted} | {name: name for name in [*unit, *covariates]}
+    for role, name in found.items():
+        if name not in file.names:
+            raise file.fail(
+                f"no column `{name}`", hint=_missing_hint(file, "unit" if role in unit else role, name)
+            )
+    return Columns.read(file, found, text=[*unit, *TEXT_ROLES, *covariates]), unit
 
 
-def _treatment_columns(path: Path, names: Mapping[str, str], present: Sequence[str]) -> list[str]:
-    if names["treatment_date"] in present:
-        return [names[role] for role in ("treatment_date", "treated") if names[role] in present]
-    if names["treated"] in present and names["post"] in present:
-        return [names["treated"], names["post"]]
-    raise InvrlError(
-        f"{path} does not say who is treated and from when",
+def _missing_hint(file: TableFile, role: str, name: str) -> str:
+    close = difflib.get_close_matches(name, file.names, n=1)
+    if role == "unit" and {"sku", "warehouse"} <= set(file.names):
+        close = ["sku,warehouse"]
+    if role not in ROLES:
+        return nearest(name, file.names)
+    if role in file.names:
+        return f"the file calls it `{role}` itself: drop it from --column"
+    return f"map it: --column {role}={close[0] if close else 'NAME'}; the file has {', '.join(file.names)}"
+
+
+def _treatment(file: TableFile, names: Mapping[str, str]) -> list[str]:
+    if names["treatment_date"] in file.names:
+        return [role for role in ("treatment_date", "treated") if names[role] in file.names]
+    if names["treated"] in file.names and names["post"] in file.names:
+        return ["treated", "post"]
+    raise file.fail(
+        "it does not say who is treated and from when",
         hint="bring `treatment_date` (empty for controls) or `treated` and `post`, perhaps by --column",
     )
 
 
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ImportError:
-        raise InvrlError("reading a pilot table needs pandas", hint="pip install 'invrl[pilot]'") from None
-    return pandas
-
-
-def _header(path: Path, parquet: bool) -> list[str]:
-    if not parquet:
-        pandas = _pandas()
-        try:
-            return list(pandas.read_csv(path, nrows=0).columns)
-        except (ValueError, OSError) as error:  # pandas' own errors for bad text are ValueErrors
-            raise InvrlError(f"{path} cannot be read: {error}", hint="CSV with one header line") from None
-    try:
-        from pyarrow import ArrowInvalid
-        from pyarrow.parquet import read_schema
-    except ImportError:
-        raise InvrlError("reading Parquet needs pyarrow", hint="pip install 'invrl[parquet]'") from None
-    try:
-        return list(read_schema(path).names)
-    except (ArrowInvalid, OSError) as error:
-        raise InvrlError(f"{path} cannot be read: {error}", hint="is it a Parquet file?") from None
-
-
-def _parquet(path: Path, wanted: list[str]) -> Any:
-    return _pandas().read_parquet(path, columns=wanted)
-
-
-def _csv(path: Path, wanted: list[str], text: list[str]) -> Any:
-    pandas = _pandas()
-    try:
-        return pandas.read_csv(
-            path,
-            usecols=wanted,
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,  # a SKU may be called NA
-            na_values=dict.fromkeys(set(wanted) - set(text), MISSING),
-            low_memory=False,
-        )
-    except ValueError as error:
-        raise InvrlError(f"{path} cannot be read: {error}", hint="is every line complete?") from None
-
-
-def unit_days(
-    frame: Any, names: Mapping[str, str], place: Place
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def unit_days(table: Columns, parts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """[M] unit number, [N] unit names, [M] day; a unit has each day once."""
-    unit, labels = _units(frame, names["unit"].split(","), place)
-    day = dates(frame, names["date"], place)
+    unit, labels = _units(table, parts)
+    day = table.days("date")
     order = np.lexsort((day, unit))
     same = (np.diff(unit[order]) == 0) & (np.diff(day[order]) == 0)
     if same.any():
-        row = int(order[np.argmax(same) + 1])
-        raise InvrlError(
-            f"{place(row)}: unit {labels[unit[row]]} has {np.datetime64(int(day[row]), 'D')} twice",
-            hint="one row per unit and day; name all columns of the unit: --column unit=sku,warehouse",
-        )
+        at = int(np.argmax(same))
+        one, two = (table.file.place(int(row)) for row in np.sort(order[at : at + 2]))
+        where = f"{labels[unit[order[at]]]} on {np.datetime64(int(day[order[at]]), 'D')}"
+        hint = "one row per unit and day; name all columns of the unit: --column unit=sku,warehouse"
+        raise table.file.fail(f"{one} and {two} are both {where}", hint=hint)
     return unit, labels, day
 
 
-def _units(frame: Any, columns: Sequence[str], place: Place) -> tuple[np.ndarray, np.ndarray]:
-    unit, labels = np.zeros(len(frame), np.int64), np.array([""])
-    for column in columns:
-        code, values = _pandas().factorize(frame[column])
-        values = np.asarray(values).astype(str)
-        empty = (code < 0) | np.append(values == "", True)[code]
-        if empty.any():
-            where = place(int(np.argmax(empty)))
-            raise InvrlError(f"{where}: `{column}` is empty", hint="every row names its unit")
-        both, unit = np.unique(unit * len(values) + code, return_inverse=True)
-        mark = "@" if column != columns[0] else ""
-        labels = np.char.add(np.char.add(labels[both // len(values)], mark), values[both % len(values)])
-    return unit, labels
+def _units(table: Columns, parts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    unit, labels = table.text(parts[0])
+    for part in parts[1:]:
+        code, words = table.text(part)
+        both, unit = np.unique(unit.astype(np.int64) * len(words) + code, return_inverse=True)
+        labels = np.char.add(np.char.add(labels[both // len(words)], "@"), words[both % len(words)])
+    used, unit = np.unique(unit, return_inverse=True)
+    return unit, labels[used]
 
 
-def dates(frame: Any, column: str, place: Place, missing: int | None = None) -> np.ndarray:
-    """[M] int days since 1970-01-01; empty cells become `missing`, if one is given."""
-    pandas = _pandas()
-    code, values = pandas.factorize(frame[column])
-    text = pandas.Series([str(value) for value in values], dtype=object)
-    parsed = pandas.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
-    day = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
-    number = np.append(day.astype(np.int64), np.iinfo(np.int64).min)[code]  # code -1: the cell is empty
-    empty = (code < 0) | np.append([t in MISSING for t in text], True)[code]
-    bad = np.append(np.isnat(day), True)[code] & ~empty
-    if missing is None:
-        bad |= empty
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise InvrlError(
-            f"{place(row)}: no date in `{column}`: {frame[column].iloc[row]!r}", hint="2024-07-31"
+def start_days(table: Columns, never: int) -> np.ndarray:
+    """[M] int, `treatment_date` as days since 1970-01-01; `never` where the cell is empty."""
+    import pyarrow
+    import pyarrow.types as kind
+
+    name = table.names["treatment_date"]
+    column = table.table.column(name)
+    if kind.is_temporal(column.type):
+        empty = column.is_null().to_numpy()
+        filled = column.fill_null(
+            pyarrow.scalar(0, pyarrow.int64()).cast(pyarrow.timestamp("s")).cast(column.type)
         )
-    return number if missing is None else np.where(empty, missing, number)
+        whole = table.table.set_column(table.table.column_names.index(name), name, filled)
+        return np.where(empty, never, Columns(table.file, table.names, whole).days("treatment_date"))
+    if not kind.is_dictionary(column.type):
+        column = column.cast("string").dictionary_encode()
+    array: Any = column.combine_chunks()
+    words = np.array([*array.dictionary.to_pylist(), ""], dtype=str)
+    codes = array.indices.fill_null(len(words) - 1).to_numpy()
+    empty = np.isin(words, EMPTY)
+    days = np.where(empty, never, parse_dates(words))
+    wrong = days == NO_DAY
+    table.refuse("treatment_date", wrong[codes], "{}, not a day", "write 2024-03-28; empty for controls")
+    return days[codes]
 
 
-def numbers(
-    frame: Any,
-    column: str,
-    place: Place,
-    low: float | None = None,
-    high: float | None = None,
-    only: Sequence[float] = (),
-) -> np.ndarray:
-    """[M] float, finite, within [low, high] or one of `only`."""
-    values = _pandas().to_numeric(frame[column], errors="coerce").to_numpy(float)
-    bad, rule = ~np.isfinite(values), "a number is expected on every row; fill or drop the others yourself"
-    if not bad.any() and only:
-        bad, rule = ~np.isin(values, only), f"only {' and '.join(f'{x:g}' for x in only)} are allowed"
-    if not bad.any() and low is not None:
-        bad, rule = values < low, f"it cannot be below {low:g}"
-    if not bad.any() and high is not None:
-        bad, rule = values > high, f"a share between 0 and {high:g} is expected, not a percentage"
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise InvrlError(f"{place(row)}: `{column}` is {frame[column].iloc[row]}", hint=rule)
-    return values
+def flags(table: Columns, role: str) -> np.ndarray:
+    """[M] bool from a column of 0 and 1."""
+    values = table.numbers(role)
+    table.refuse(role, ~np.isin(values, (0, 1)), "{}", "only 0 and 1 are allowed")
+    return values > 0
 
 
-def per_unit(values: np.ndarray, unit: np.ndarray, labels: np.ndarray, name: str) -> np.ndarray:
+def shares(table: Columns, role: str) -> np.ndarray:
+    """[M] float within 0 and 1."""
+    values = table.numbers(role, low=0)
+    table.refuse(role, values > 1, "{}", "a share between 0 and 1 is expected, not a percentage")
+    return values.astype(float)
+
+
+def per_unit(table: Columns, role: str, values: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """[N] from [M]: a property of the unit, the same on all its rows."""
     _, first = np.unique(unit, return_index=True)
-    changed = values != values[first][unit]
-    if changed.any():
-        where = labels[unit[np.argmax(changed)]]
-        hints = {"weight": "give each unit one weight, such as its mean sales before the pilot"}
-        hint = hints.get(name, f"`{name}` is a property of the unit, the same on all its rows")
-        raise InvrlError(f"`{name}` of unit {where} changes from day to day", hint=hint)
+    hint = "it belongs to the unit: the same on all its rows"
+    if role == "weight":
+        hint = "give each unit one weight, such as its mean sales before the pilot"
+    differs = values != values[first][unit]
+    table.refuse(role, differs, "{}, not what the unit has on its first row", hint)
     return values[first]

@@ -119,7 +119,8 @@ def year_on_year(
     change, percent = _paired(before, after_mean, table.weight[paired], table.cluster[paired])
     return {
         "outcome": outcome,
-        "days": span,
+        "from": date(first),
+        "to": date(last),
         "units": int(paired.sum()),
         "year before": float(np.average(before, weights=table.weight[paired])),
         "now": float(np.average(after_mean, weights=table.weight[paired])),

@@ -149,6 +149,21 @@ def daily(table: PilotTable, outcome: str, after: np.ndarray, cap: float) -> tup
     return table.inventory / np.where(rate > 0, rate, 1.0)[key], int(at_cap.sum())
 
 
+def one_wave(cells: Cells, wave: int) -> Cells:
+    """The cells of a single wave, renumbered 0."""
+    keep = cells.wave == wave
+    return Cells(
+        y=cells.y[keep],
+        unit=cells.unit[keep],
+        wave=np.zeros(int(keep.sum()), np.int64),
+        bin=cells.bin[keep],
+        days=cells.days[keep],
+        treated=cells.treated[keep],
+        starts=cells.starts[[wave]],
+        capped=cells.capped,
+    )
+
+
 def wave_shares(table: PilotTable, cells: Cells) -> np.ndarray:
     """[W] weight of each wave's units in the average effect; sums to 1."""
     weight = np.zeros(len(cells.starts))

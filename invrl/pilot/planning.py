@@ -46,10 +46,17 @@ class Question(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """What clusters add to a mean change: `total` [S, C] for S start days, and `weight` [C]."""
+    """What clusters add to a mean change.
+
+    Attributes:
+        total: [S, C] sum of weight x change over the units of a cluster, for S start days.
+        weight: [C] sum of weights.
+        size: mean number of units in a cluster.
+    """
 
     total: np.ndarray
     weight: np.ndarray
+    size: float
 
 
 def plan(table: PilotTable, question: Question, seed: int = 0) -> list[dict[str, Any]]:
@@ -69,20 +76,17 @@ def plan(table: PilotTable, question: Question, seed: int = 0) -> list[dict[str,
         InvrlError: the panel is too short or too small for the question.
     """
     _check(table, question)
-    rng = np.random.default_rng(seed)
-    table = _thin(table, rng)
+    units = np.unique(table.unit)
+    held = int(np.unique(table.cluster[units]).size / (1 + question.controls))
+    table = _thin(table, np.random.default_rng(seed))
     rows: list[dict[str, Any]] = []
     for days in question.days:
         draws = {o: _draws(table, o, days, question) for o in question.effects}
-        clusters = next(iter(draws.values())).weight.size
-        size = len(np.unique(table.unit)) / clusters
-        most = (
-            int(clusters / (1 + question.controls)) if question.most is None else round(question.most / size)
-        )
+        size = next(iter(draws.values())).size
+        most = held if question.most is None else round(question.most / size)
         if most < 2:
-            raise InvrlError(
-                f"{clusters} clusters cannot be split into two groups", hint="use finer clusters, or --most"
-            )
+            hint = "bring more units, use finer clusters, or allow more with --most"
+            raise InvrlError("too few clusters for a treated and a control group", hint=hint)
         counts = [max(2, round(p / size)) for p in question.pairs] or [_smallest(draws, question, most, seed)]
         rows += [row for n in counts for row in _rows(draws, question, days, n, size, seed)]
     return rows
@@ -103,9 +107,7 @@ def _check(table: PilotTable, question: Question) -> None:
         )
     for days in question.days:
         if days <= question.washout:
-            raise InvrlError(
-                f"{days} days are not longer than the washout of {question.washout}", hint="--days 56"
-            )
+            raise InvrlError(f"{days} days end within the washout of {question.washout}", hint="--days 56")
         if question.before + days > length:
             raise InvrlError(
                 f"{question.before} days before and {days} after do not fit the panel's {length} days",
@@ -138,7 +140,7 @@ def _draws(table: PilotTable, outcome: str, days: int, question: Question) -> Dr
     codes, cluster = np.unique(table.cluster[whole], return_inverse=True)
     total = np.zeros((codes.size, len(change)))
     np.add.at(total, cluster, (weight * change[:, whole]).T)
-    return Draws(total.T, np.bincount(cluster, weights=weight))
+    return Draws(total.T, np.bincount(cluster, weights=weight), len(weight) / codes.size)
 
 
 def window_changes(table: PilotTable, outcome: str, days: int, question: Question) -> np.ndarray:

@@ -43,8 +43,8 @@ def plot_events(report: Report, path: Path) -> None:
     unit = {1: "day", 7: "week"}.get(report.facts["bin"], f"{report.facts['bin']}-day period")
     axes[-1].set_xlabel(f"{unit}s since the start of the pilot")
     figure.supxlabel(
-        f"Points: against the last {unit} before the start, with 95 % intervals; the outermost pool what lies "
-        f"beyond.\nLine and band: average over the pilot against all {unit}s before it.",
+        f"Points: against the last {unit} before the start, with 95 % intervals; the outermost pool what "
+        f"lies beyond.\nLine and band: average over the pilot against all {unit}s before it.",
         fontsize=8,
         color=INK,
     )

@@ -75,9 +75,8 @@ def _pretrend(outcome: str, finding: Finding, days: int) -> str:
         )
     if events.pretrend < 0.05:
         return (
-            f"{title}: the groups did NOT move together before the pilot ({events.leads} bins of {days} "
-            f"days, p = {events.pretrend:.2g}). The effect mixes with whatever drove them apart: do not rely on it "
-            "before that is explained."
+            f"{title}: the groups did NOT move together before it ({events.leads} bins of {days} days, "
+            f"p = {events.pretrend:.2g}). The effect mixes with what drove them apart: explain that first."
         )
     return (
         f"{title}: before the pilot the groups moved together as far as {events.leads} bins of {days} days "

@@ -17,6 +17,7 @@ from invrl.pilot.contrast import (
     combine,
     estimate,
     freedom,
+    one_wave,
     wave_shares,
     window_contrast,
 )
@@ -75,7 +76,7 @@ def effect(table: PilotTable, cells: Cells) -> tuple[Estimate, list[Estimate]]:
     term = np.where(cells.treated & (cells.bin >= 0), cells.wave, -1)
     beta, variance = regression(table, cells, term)
     share, degrees = wave_shares(table, cells), _freedom(table, cells)
-    waves = [estimate(b, v, degrees) for b, v in zip(beta, np.diag(variance), strict=True)]
+    waves = [estimate(beta[w], variance[w, w], _freedom(table, one_wave(cells, w))) for w in range(len(beta))]
     return estimate(share @ beta, share @ variance @ share, degrees), waves
 
 

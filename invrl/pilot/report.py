@@ -197,13 +197,13 @@ def document(report: Report, reading: Sequence[str]) -> dict[str, Any]:
         for outcome, finding in report.findings.items()
     }
     tree = {"facts": report.facts, **tables(report), "checks": checks, "reading": list(reading)}
-    return _finite(tree)
+    return finite(tree)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """NaN has no JSON: it becomes null."""
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

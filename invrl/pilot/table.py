@@ -6,26 +6,21 @@ start day and under the new one from then on; control units never start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from invrl.errors import InvrlError, nearest
+from invrl.demand.columns import Columns
+from invrl.errors import InvrlError
+from invrl.pilot.columns import flags, load, per_unit, shares, start_days, unit_days
 
 NEVER = np.iinfo(np.int64).max
 """Start day of a control unit."""
 
-ROLES = (
-    "unit", "date", "stockout", "inventory", "sales",
-    "treated", "post", "treatment_date", "weight", "cluster",
-)  # fmt: skip
 OUTCOMES = {"stockout": ("stockout",), "turnover": ("inventory", "sales")}
 """Each outcome and the columns it is made of."""
-
-Place = Callable[[int], str]
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,7 @@ def read_table(
     """Read a long CSV or Parquet file.
 
     Args:
-        path: the file; `.csv` (also compressed) or `.parquet`.
+        path: the file, whatever its suffix.
         columns: role -> column of the file where it is not called like the role; `unit` may
             name several columns, joined by commas: `sku,warehouse`.
         outcomes: which of `OUTCOMES` are wanted; their columns must be there.
@@ -142,87 +137,52 @@ def read_table(
     Raises:
         InvrlError: the first thing wrong with the file, with its line.
     """
-    from invrl.pilot.columns import load, numbers, per_unit, unit_days
-
-    names = {role: role for role in ROLES} | _known(columns or {})
     needed = ["date", *dict.fromkeys(part for outcome in outcomes for part in OUTCOMES[outcome])]
-    frame, place = load(path, names, needed, list(covariates), treatment)
-    unit, labels, day = unit_days(frame, names, place)
-    wanted = set(needed)
-    outcome_columns = {
-        role: numbers(frame, names[role], place, low=0.0, high=1.0 if role == "stockout" else None)
-        if role in wanted
-        else None
-        for role in ("stockout", "inventory", "sales")
-    }
+    table, parts = load(path, columns or {}, needed, covariates, treatment)
+    unit, labels, day = unit_days(table, parts)
     weight, cluster = np.ones(len(labels)), np.arange(len(labels))
-    if names["weight"] in frame:
-        weight = per_unit(numbers(frame, names["weight"], place, low=0.0), unit, labels, "weight")
-    if names["cluster"] in frame:
-        cluster = per_unit(_codes(frame[names["cluster"]]), unit, labels, "cluster")
+    if "weight" in table:
+        weight = per_unit(table, "weight", table.numbers("weight", low=0).astype(float), unit)
+    if "cluster" in table:
+        cluster = per_unit(table, "cluster", table.text("cluster")[0], unit)
     return PilotTable(
         unit=unit,
         day=day,
+        stockout=shares(table, "stockout") if "stockout" in table else None,
+        inventory=table.numbers("inventory", low=0).astype(float) if "inventory" in table else None,
+        sales=table.numbers("sales", low=0).astype(float) if "sales" in table else None,
         names=labels,
-        start=_starts(frame, names, place, unit, day, labels) if treatment else np.full(len(labels), NEVER),
+        start=_starts(table, unit, day, labels) if treatment else np.full(len(labels), NEVER),
         weight=weight,
         cluster=cluster,
-        covariates={name: _covariate(frame[name]) for name in covariates},
-        **outcome_columns,
+        covariates={name: _covariate(table, name) for name in covariates},
     )
 
 
-def _known(columns: Mapping[str, str]) -> dict[str, str]:
-    for role in columns:
-        if role not in ROLES:
-            raise InvrlError(f"no column role `{role}`", hint=nearest(role, ROLES))
-    return dict(columns)
+def _covariate(table: Columns, name: str) -> np.ndarray:
+    values, words = table.attribute(name)
+    return values.astype(float) if words is None else words[values]
 
 
-def _codes(column: Any) -> np.ndarray:
-    return np.unique(column.astype(str).to_numpy(), return_inverse=True)[1]
-
-
-def _covariate(column: Any) -> np.ndarray:
-    if column.dtype.kind in "biuf":
-        return column.to_numpy(float)
-    return column.astype(str).to_numpy().astype(str)
-
-
-def _starts(
-    frame: Any, names: Mapping[str, str], place: Place, unit: np.ndarray, day: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
-    from invrl.pilot.columns import dates, numbers, per_unit
-
-    treated = None
-    if names["treated"] in frame:
-        flag = numbers(frame, names["treated"], place, only=(0.0, 1.0))
-        treated = per_unit(flag, unit, labels, "treated") > 0
-    if names["treatment_date"] in frame:
-        start = dates(frame, names["treatment_date"], place, missing=NEVER)
-        start = per_unit(start, unit, labels, "treatment_date")
-        if treated is not None and ((start != NEVER) != treated).any():
-            name = labels[np.flatnonzero((start != NEVER) != treated)[0]]
-            raise InvrlError(
-                f"`treated` and `treatment_date` of unit {name} contradict each other",
-                hint="a treated unit has a date, a control has none",
-            )
+def _starts(table: Columns, unit: np.ndarray, day: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    if "treatment_date" in table:
+        start = per_unit(table, "treatment_date", start_days(table, NEVER), unit)
+        if "treated" in table:
+            wrong = (start[unit] != NEVER) != flags(table, "treated")
+            hint = "a treated unit has a treatment date on all its rows, a control has none"
+            table.refuse("treated", wrong, "{}, against its treatment date", hint)
         return start
-    assert treated is not None  # load() asked for one of the two forms
-    post = numbers(frame, names["post"], place, only=(0.0, 1.0)) > 0
+    treated = per_unit(table, "treated", flags(table, "treated"), unit)
+    post = flags(table, "post")
     start = np.full(len(labels), NEVER)
     np.minimum.at(start, unit[post], day[post])
     back = treated[unit] & ~post & (day > start[unit])
-    if back.any():
-        row = int(np.flatnonzero(back)[0])
-        raise InvrlError(
-            f"{place(row)}: `post` of unit {labels[unit[row]]} goes back to 0",
-            hint="a pilot that is switched off again is not supported: cut the table before that day",
-        )
+    hint = "a pilot that is switched off again is not supported: cut the table before that day"
+    table.refuse("post", back, "{} again after a day with 1", hint)
     late = treated & (start == NEVER)
     if late.any():
         name = labels[np.flatnonzero(late)[0]]
-        raise InvrlError(f"unit {name} is treated but `post` is never 1", hint="set it from its first day on")
+        raise table.file.fail(f"{name} is treated but `post` is never 1", hint="set it from its first day on")
     return np.where(treated, start, NEVER)
 
 

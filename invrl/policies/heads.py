@@ -37,17 +37,17 @@ def floor_at_zero(order: Array) -> Array:
 
 def weighted_demand(raw: Array, seen: Observation) -> Array:
     """Demand per day [N]: four coefficients times the regressors, plus a constant."""
-    return (raw[:4] * seen.regressors).sum(0) + raw[4] * seen.scale
+    return (raw[:4] * seen.regressors).sum(0) + raw[4] * seen.level
 
 
 def none(raw: Array, seen: Observation) -> Array:
     """NONE: the network puts out the order itself."""
-    return floor_at_zero(raw[0] * seen.scale * seen.review_period)
+    return floor_at_zero(raw[0] * seen.level * seen.review_period)
 
 
 def base(raw: Array, seen: Observation) -> Array:
     """BASE: the network puts out a base-stock level."""
-    return floor_at_zero(raw[0] * seen.scale * seen.protection - seen.position)
+    return floor_at_zero(raw[0] * seen.level * seen.protection - seen.position)
 
 
 def coeff(raw: Array, seen: Observation) -> Array:

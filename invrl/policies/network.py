@@ -26,6 +26,12 @@ class Policy(NamedTuple):
     """(parameters, observation) -> raw output [A, N]."""
     order: Callable[[Array, Observation], Array]
     """(raw output [A, N], observation) -> order [N], units."""
+    net: Callable[[Any, Array], Array]
+    """(parameters, `network_input` [D, N]) -> raw output [A, N]; what `raw` does, off the simulator."""
+    inputs: int
+    """D."""
+    start: tuple[float, ...]
+    """The raw output before training; its length is A."""
 
     def act(self, params: Any, seen: Observation) -> Action:
         raw = self.raw(params, seen)
@@ -52,19 +58,23 @@ class MLP(nn.Module):
     hidden: tuple[int, ...]
     activation: str
     start: tuple[float, ...]
+    layer_norm: bool = False
+    """Normalise each hidden layer before its activation (Ba et al. 2016)."""
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         for width in self.hidden:
-            x = ACTIVATIONS[self.activation](Linear(width)(x))
+            x = Linear(width)(x)
+            x = nn.LayerNorm(reduction_axes=0, feature_axes=0)(x) if self.layer_norm else x
+            x = ACTIVATIONS[self.activation](x)
         small = nn.initializers.variance_scaling(0.01, "fan_in", "normal", in_axis=1, out_axis=0)
         start = jnp.asarray(self.start)[:, None]
         return Linear(len(self.start), kernel=small, bias=lambda *_: start)(x)
 
 
 def network_input(seen: Observation) -> Array:
-    """[F + L + 1, N]: the features, and inventory in protection intervals of mean demand."""
-    return jnp.concatenate([seen.features, seen.inventory / (seen.scale * seen.protection)])
+    """[F + L + 1, N]: the features, and inventory in protection intervals of recent demand."""
+    return jnp.concatenate([seen.features, seen.inventory / (seen.level * seen.protection)])
 
 
 def make_policy(config: Network, head: Head, features: int, slots: int) -> Policy:
@@ -79,6 +89,9 @@ def make_policy(config: Network, head: Head, features: int, slots: int) -> Polic
         init=jax.jit(lambda key: mlp.init(key, jnp.zeros((features + slots, 1)))),
         raw=lambda params, seen: mlp.apply(params, network_input(seen)),
         order=head.order,
+        net=mlp.apply,
+        inputs=features + slots,
+        start=head.start,
     )
 
 

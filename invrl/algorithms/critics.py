@@ -1,0 +1,51 @@
+"""Value networks: the critic Q(s, a) of DDPG and the value V(s) of PPO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from invrl.policies.network import MLP, Policy
+
+
+class Critic(NamedTuple):
+    """K action-value networks with a leading axis of K in their parameters."""
+
+    init: Callable[[Array], Any]
+    """key -> parameters."""
+    value: Callable[[Any, Array, Array], Array]
+    """(parameters, inputs [D, n], raw actions [A, n]) -> Q [K, n]."""
+
+
+class Value(NamedTuple):
+    init: Callable[[Array], Any]
+    """key -> parameters."""
+    value: Callable[[Any, Array], Array]
+    """(parameters, inputs [D, n]) -> V [n]."""
+
+
+def make_critic(policy: Policy, hidden: tuple[int, ...], activation: str, layer_norm: bool, count: int) -> Critic:
+    """`count` independent critics on the network's input and the raw action's distance from its start."""
+    mlp = MLP(hidden, activation, (0.0,), layer_norm)
+    start = jnp.asarray(policy.start)[:, None]
+    nothing = jnp.zeros((policy.inputs + len(policy.start), 1))
+
+    def one(params: Any, inputs: Array, raw: Array) -> Array:
+        return mlp.apply(params, jnp.concatenate([inputs, raw - start]))[0]
+
+    return Critic(
+        init=jax.jit(lambda key: jax.vmap(lambda key: mlp.init(key, nothing))(jax.random.split(key, count))),
+        value=jax.vmap(one, in_axes=(0, None, None)),
+    )
+
+
+def make_value(policy: Policy, hidden: tuple[int, ...], activation: str) -> Value:
+    mlp = MLP(hidden, activation, (0.0,))
+    return Value(
+        init=jax.jit(lambda key: mlp.init(key, jnp.zeros((policy.inputs, 1)))),
+        value=lambda params, inputs: mlp.apply(params, inputs)[0],
+    )

@@ -1,0 +1,328 @@
+"""DDPG: an actor that climbs a learned Q-function (Lillicrap et al. 2016, algorithm 1).
+
+One update, in the paper's order: act with noise and observe rewards; store the transitions;
+then, `gradient_steps` times: sample a minibatch, set the targets, update the critic, update the
+actor, let the target networks follow. The environment is the one simulator, many pairs at once.
+An action is the head's raw output (an order, a level or coefficients in the head's unit).
+
+Switches of TD3 (Fujimoto et al. 2018): `twin`, `actor_every`, `target_noise`. Unlike there, the
+target networks follow in every gradient step.
+
+Every device rolls out its own pairs into its own part of the replay buffer and samples its part
+of each minibatch; gradients are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jax import Array, lax
+
+from invrl import placement
+from invrl.algorithms import replay as ring
+from invrl.algorithms.batches import Share, shares
+from invrl.algorithms.contract import Algorithm, Problem
+from invrl.algorithms.critics import Critic, make_critic
+from invrl.algorithms.experience import (
+    Box, Explore, Trajectory, box, collect, mean, rollout_rows, rows, statistics,
+)  # fmt: skip
+from invrl.algorithms.optimizer import adam, cosine
+from invrl.algorithms.replay import Replay
+from invrl.algorithms.returns import Units, discounts, first_units, following, td_target
+from invrl.config import Config
+from invrl.metrics import Prices
+from invrl.policies.network import Policy
+from invrl.simulator import Action, Episode, Observation
+
+Metrics = dict[str, Array]
+
+
+class Hyper(NamedTuple):
+    """The numbers of `config.DDPG` that are traced."""
+
+    actor_learning_rate: Array | float
+    critic_learning_rate: Array | float
+    final_rate: Array | float
+    clip_norm: Array | float
+    gamma: Array | float
+    tau: Array | float
+    noise: Array | float
+    final_noise: Array | float
+    learning_starts: Array | int
+    critic_warmup: Array | int
+    target_noise: Array | float
+    action_low: Array | float
+    action_high: Array | float
+    reward_scale: Array | float
+
+
+class Transition(NamedTuple):
+    """(s, a, r, s'), as rows of the replay buffer."""
+
+    inputs: Array  # [n, D]
+    raw: Array  # [n, A] the executed action
+    reward: Array  # [n] in the objective's units
+    discount: Array  # [n] gamma, or 0 where s' is terminal
+    next_inputs: Array  # [n, D]
+    weight: Array  # [n] of the pair; 0 where the transition is incomplete
+
+
+class Networks(NamedTuple):
+    actor: Any
+    critic: Any  # leading axis of critics
+    target_actor: Any
+    target_critic: Any
+    actor_moments: Any  # Adam's
+    critic_moments: Any
+
+
+@struct.dataclass
+class State:
+    networks: Networks
+    replay: Any  # Replay; every array has a leading axis of devices
+    units: Units
+    key: Array
+    step: Array  # [] updates done
+
+    @property
+    def params(self) -> Any:
+        return self.networks.actor
+
+
+class Learner(NamedTuple):
+    """What is fixed while learning."""
+
+    policy: Policy
+    critic: Critic
+    config: Config
+    batch: list[Share]
+    devices: int
+
+
+def hyper(config: Config) -> Hyper:
+    return Hyper(*(getattr(config.ddpg, name) for name in Hyper._fields))
+
+
+def make_learner(problem: Problem) -> Learner:
+    config, policy = problem.config, problem.policy
+    ddpg, activation = config.ddpg, config.network.activation
+    critic = make_critic(policy, ddpg.hidden, activation, ddpg.layer_norm, 2 if ddpg.twin else 1)
+    batch = shares(problem, ddpg.batch_pairs, ddpg.copies)
+    return Learner(policy, critic, config, batch, problem.train.groups[0].devices)
+
+
+def init(problem: Problem, hyper: Hyper, key: Array) -> State:
+    """Target networks start equal to the online ones, the replay buffer empty."""
+    learner = make_learner(problem)
+    key_actor, key_critic, key = jax.random.split(key, 3)
+    actor, critic = learner.policy.init(key_actor), learner.critic.init(key_critic)
+    moments = adam(0.0, 1.0).init
+    networks = Networks(actor, critic, actor, critic, moments(actor), moments(critic))
+    units = Units(jnp.zeros(()), jnp.ones(()))
+    return State(networks, _empty_replay(problem, learner), units, key, jnp.zeros((), jnp.int32))
+
+
+def _empty_replay(problem: Problem, learner: Learner) -> Replay:
+    """[devices, capacity of a device, ...]"""
+    size, actions, devices = problem.policy.inputs, len(problem.policy.start), learner.devices
+    episodes = tuple(group.episode for group in problem.train.groups)
+    capacity = ring.whole_rollouts(
+        learner.config.ddpg.replay // devices, rollout_rows(episodes, learner.batch)
+    )
+    number, state = jnp.zeros(()), jnp.zeros(size)
+    buffer = ring.empty(Transition(state, jnp.zeros(actions), number, number, state, number), capacity)
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (devices, *x.shape)), buffer)
+
+
+def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Metrics]]:
+    """The compiled chunk: `train.evaluate_every` updates in one scan."""
+    learner = make_learner(problem)
+
+    def local(shared: Any, replay: Replay, episodes: tuple[Episode, ...]) -> tuple[State, Replay, Metrics]:
+        state, hyper, price = shared
+
+        def one(state: State, _: None) -> tuple[State, Metrics]:
+            key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), placement.device_number())
+            key_act, key_learn = jax.random.split(key)
+            state, seen = act_and_store(learner, hyper, price, state, episodes, key_act)
+            state, learned = learn(learner, hyper, state, key_learn)
+            return state.replace(step=state.step + 1), {**seen, **learned}
+
+        state = state.replace(replay=jax.tree.map(lambda x: x[0], replay))
+        state, metrics = lax.scan(one, state, length=learner.config.train.evaluate_every)
+        replay = jax.tree.map(lambda x: x[None], state.replay)
+        return state.replace(replay=None), replay, jax.tree.map(jnp.mean, metrics)
+
+    @jax.jit
+    def chunk(state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...]) -> tuple[State, Metrics]:
+        shared = (state.replace(replay=None), hyper, price)
+        state, replay, metrics = placement.on_each_device(
+            local, shared, state.replay, episodes, learner.devices
+        )
+        return state.replace(replay=replay), metrics
+
+    episodes = tuple(group.episode for group in problem.train.groups)
+    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+
+
+def act_and_store(
+    learner: Learner, hyper: Hyper, price: Prices, state: State, episodes: tuple[Episode, ...], key: Array
+) -> tuple[State, Metrics]:
+    """Roll the noisy actor out and push what happened into the replay buffer."""
+    policy, config = learner.policy, learner.config
+    bounds = box(policy.start, hyper.action_low, hyper.action_high)
+    deviation = cosine(hyper.noise, hyper.final_noise, state.step / config.train.updates)
+    act = explore(policy, state.params, bounds, deviation, state.step < hyper.learning_starts)
+
+    def digest(seen: Trajectory) -> tuple[Transition, Array]:
+        return transitions(seen, hyper.gamma, config.train.terminal), rows(seen.order)
+
+    key_blocks = state.key
+    fresh, order = collect(
+        act, digest, key_blocks, key, state.step, episodes, learner.batch, len(policy.start), price, config
+    )
+    units = Units(jnp.zeros(()), jnp.ones(()))
+    if config.ddpg.normalise_rewards:
+        units = first_units(fresh.reward, fresh.weight, mean, config.train.terminal)
+    units = units._replace(scale=units.scale / hyper.reward_scale)
+    units = jax.tree.map(lambda first, old: jnp.where(state.step == 0, first, old), units, state.units)
+    seen = statistics(fresh.raw, order, fresh.reward, fresh.weight, bounds)
+    return state.replace(replay=ring.push(state.replay, fresh), units=units), {"noise": deviation, **seen}
+
+
+def explore(policy: Policy, actor: Any, bounds: Box, deviation: Array, evenly: Array) -> Explore:
+    """a = mu(s) + noise, kept in the box; or, `evenly`, any action of the box."""
+
+    def act(seen: Observation, noise: Array) -> Action:
+        noisy = policy.raw(actor, seen) + deviation * noise
+        anything = bounds.low + (bounds.high - bounds.low) * jax.scipy.stats.norm.cdf(noise)
+        raw = bounds.clip(jnp.where(evenly, anything, noisy))
+        return Action(policy.order(raw, seen), raw)
+
+    return act
+
+
+def transitions(seen: Trajectory, gamma: Array | float, terminal: bool) -> Transition:
+    """A trajectory as rows."""
+    discount = discounts(seen.learn, gamma, terminal)
+    parts = (seen.inputs, seen.raw, seen.reward, discount, following(seen.inputs), seen.weight)
+    return Transition(*(rows(part) for part in parts))
+
+
+def learn(learner: Learner, hyper: Hyper, state: State, key: Array) -> tuple[State, Metrics]:
+    """`gradient_steps` minibatches from the replay buffer."""
+    ddpg = learner.config.ddpg
+    rate = cosine(1.0, hyper.final_rate, state.step / learner.config.train.updates)
+
+    def one(networks: Networks, place: Array) -> tuple[Networks, Metrics]:
+        key_batch, key_noise = jax.random.split(jax.random.fold_in(key, place))
+        batch = ring.sample(state.replay, key_batch, max(ddpg.minibatch // learner.devices, 1))
+        batch = batch._replace(reward=state.units.shrink(batch.reward))
+        noise = jnp.clip(jax.random.normal(key_noise, batch.raw.T.shape), -2.5, 2.5)
+        count = state.step * ddpg.gradient_steps + place
+        return gradient_step(learner, hyper, rate, networks, batch, noise, count)
+
+    networks, metrics = lax.scan(one, state.networks, jnp.arange(ddpg.gradient_steps))
+    metrics = jax.tree.map(jnp.mean, metrics)
+    values = {name: state.units.value(metrics[name], hyper.gamma) for name in VALUES}
+    error = {"bellman_error": state.units.scale * metrics["bellman_error"]}
+    return state.replace(networks=networks), {**metrics, **values, **error}
+
+
+VALUES = ("q_mean", "q_min", "q_max", "target_min", "target_max")
+
+
+def gradient_step(
+    learner: Learner, hyper: Hyper, rate: Array | float, networks: Networks, batch: Transition,
+    noise: Array, count: Array | int,
+) -> tuple[Networks, Metrics]:  # fmt: skip
+    """One minibatch: targets, critic, actor, target networks.
+
+    Args:
+        rate: [] share of the learning rates that the schedule leaves.
+        batch: with rewards as the critic sees them.
+        noise: [A, n] standard normal, for the target's action.
+        count: [] gradient steps done before.
+    """
+    bounds = box(learner.policy.start, hyper.action_low, hyper.action_high)
+    share = batch.weight / jnp.maximum(placement.total(batch.weight.sum()), 1e-12)
+    y = targets(learner, networks, batch, hyper.target_noise * noise, bounds)
+
+    (loss, q), grads = jax.value_and_grad(critic_loss, has_aux=True)(networks.critic, learner, batch, y, share)
+    loss, grads = placement.total((loss, grads))
+    moves, critic_moments = adam(rate * hyper.critic_learning_rate, hyper.clip_norm).update(
+        grads, networks.critic_moments
+    )
+    critic = optax.apply_updates(networks.critic, moves)
+
+    def climb(actor: Any, moments: Any) -> tuple[Any, Any, Array, Array]:
+        loss, grads = jax.value_and_grad(actor_loss)(actor, critic, learner, batch, bounds, share)
+        loss, grads = placement.total((loss, grads))
+        moves, moments = adam(rate * hyper.actor_learning_rate, hyper.clip_norm).update(grads, moments)
+        return optax.apply_updates(actor, moves), moments, loss, optax.global_norm(grads)
+
+    def wait(actor: Any, moments: Any) -> tuple[Any, Any, Array, Array]:
+        return actor, moments, jnp.zeros(()), jnp.zeros(())
+
+    due = (count >= hyper.critic_warmup) & (count % learner.config.ddpg.actor_every == 0)
+    actor, actor_moments, climbed, norm = lax.cond(due, climb, wait, networks.actor, networks.actor_moments)
+
+    target_actor = follow(networks.target_actor, actor, hyper.tau)
+    target_critic = follow(networks.target_critic, critic, hyper.tau)
+    return Networks(actor, critic, target_actor, target_critic, actor_moments, critic_moments), {
+        "critic_loss": loss, "critic_gradient_norm": optax.global_norm(grads),
+        "actor_loss": climbed, "actor_gradient_norm": norm, **_errors(q, y, share),
+    }  # fmt: skip
+
+
+def targets(learner: Learner, networks: Networks, batch: Transition, noise: Array, bounds: Box) -> Array:
+    """[n] y = r + gamma min_k Q'_k(s', mu'(s') + noise); DDPG has one critic and no noise [A, n]."""
+    inputs = batch.next_inputs.T
+    raw = bounds.clip(learner.policy.net(networks.target_actor, inputs) + noise)
+    return td_target(
+        batch.reward, batch.discount, learner.critic.value(networks.target_critic, inputs, raw).min(0)
+    )
+
+
+def critic_loss(critic: Any, learner: Learner, batch: Transition, y: Array, share: Array) -> tuple[Array, Array]:
+    """sum_k E (Q_k(s, a) - y)^2, and Q [K, n]; `share` [n] sums to 1 over all devices."""
+    q = learner.critic.value(critic, batch.inputs.T, batch.raw.T)
+    return (share * (q - y) ** 2).sum(), q
+
+
+def actor_loss(
+    actor: Any, critic: Any, learner: Learner, batch: Transition, bounds: Box, share: Array
+) -> Array:
+    """-E Q_1(s, mu(s)); an action beyond the box counts as its edge, less the squared distance to it."""
+    wanted = learner.policy.net(actor, batch.inputs.T)
+    raw = bounds.clip(wanted)
+    q = learner.critic.value(critic, batch.inputs.T, raw)[0]
+    return (share * (((wanted - raw) ** 2).sum(0) - q)).sum()
+
+
+def follow(target: Any, online: Any, tau: Array | float) -> Any:
+    """theta' <- tau theta + (1 - tau) theta' (Polyak averaging)."""
+    return jax.tree.map(lambda old, new: old + tau * (new - old), target, online)
+
+
+def _errors(q: Array, y: Array, share: Array) -> Metrics:
+    """Mean absolute TD error, and the ranges of Q and of its targets."""
+
+    def reach(x: Array) -> tuple[Array, Array]:
+        inside, outside = jnp.where(share > 0, x, jnp.inf), jnp.where(share > 0, x, -jnp.inf)
+        return placement.extremes(inside.min(), outside.max())
+
+    error, level = placement.total(((share * jnp.abs(q - y)).sum() / q.shape[0], (share * q[0]).sum()))
+    (q_min, q_max), (low, high) = reach(q[0]), reach(y)
+    return {
+        "bellman_error": error, "q_mean": level, "q_min": q_min, "q_max": q_max,
+        "target_min": low, "target_max": high,
+    }  # fmt: skip
+
+
+DDPG = Algorithm(hyper, init, update)

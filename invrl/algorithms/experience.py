@@ -1,0 +1,170 @@
+"""Experience: what a rollout of the one simulator gives DDPG and PPO to learn from.
+
+Actions are the head's raw outputs, kept within a box around the untrained output. The caps on
+orders are part of the environment: an order that they cut is recorded under the raw action that
+asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from invrl import placement
+from invrl.algorithms.batches import Share, chosen_blocks, chosen_pairs
+from invrl.algorithms.returns import Units, first_units, learnable, order_rewards
+from invrl.config import Config
+from invrl.metrics import Prices, day_cost
+from invrl.policies.network import network_input
+from invrl.simulator import Action, Day, Episode, Observation, rollout
+
+
+class Box(NamedTuple):
+    """The raw actions that may be executed, [A, 1] each."""
+
+    low: Array
+    high: Array
+
+    def clip(self, raw: Array) -> Array:
+        return jnp.clip(raw, self.low, self.high)
+
+    def at_bound(self, raw: Array) -> Array:
+        """[..., N] share of the dimensions of [..., A, N] that lie on a bound, or beyond."""
+        return ((raw <= self.low) | (raw >= self.high)).mean(-2)
+
+
+def box(start: tuple[float, ...], low: Array | float, high: Array | float) -> Box:
+    """Actions between `start + low` and `start + high`, in every dimension."""
+    centre = jnp.asarray(start)[:, None]
+    return Box(centre + low, centre + high)
+
+
+class Trajectory(NamedTuple):
+    """Pairs followed through an episode; cycles first, pairs last."""
+
+    inputs: Array  # [C, D, B] what the network saw
+    raw: Array  # [C, A, B] the action
+    noise: Array  # [C, A, B] standard normal, from which the action was made
+    reward: Array  # [C, B] in the objective's units
+    learn: Array  # [C, B] bool: a complete transition
+    weight: Array  # [C, B] weight of the pair; 0 where not learnable
+    order: Array  # [C, B] days of mean demand
+
+
+class Explore(NamedTuple):
+    """A policy that tries things out."""
+
+    act: Callable[[Observation, Array], Action]
+    """(observation, standard normal noise [A, B]) -> executed order and recorded action."""
+    actions: int
+    """A."""
+
+
+def run(explore: Explore, episode: Episode, key: Array, price: Prices, config: Config) -> Trajectory:
+    """One exploring rollout of a block."""
+    cycles, pairs = episode.active.shape
+    noise = jax.random.normal(key, (cycles, explore.actions, pairs))
+
+    def record(seen: Observation, action: Action, days: Day) -> tuple[Array, ...]:
+        cost = jax.vmap(lambda day: day_cost(day, episode.scale, price, config.objective))(days)
+        return network_input(seen), action.raw, action.order, cost
+
+    _, (inputs, raw, order, costs) = rollout(
+        explore.act, episode, lambda day: (), unmet=config.supply.unmet, inputs=noise, record=record
+    )
+    placed = episode.lead_time, episode.active
+    reward = order_rewards(costs, *placed, episode.measured)
+    learn = learnable(*placed, episode.measured, config.train.terminal)
+    weight = jnp.where(learn, episode.weight, 0.0)
+    return Trajectory(inputs, raw, noise, reward, learn, weight, order / episode.scale)
+
+
+def collect(
+    explore: Explore,
+    key_blocks: Array,
+    key_noise: Array,
+    step: Array,
+    episodes: tuple[Episode, ...],
+    batch: list[Share],
+    price: Prices,
+    config: Config,
+) -> list[Trajectory]:
+    """This device's experience of one update.
+
+    Args:
+        key_blocks: orders the blocks; the same in every update and on every device.
+        key_noise: of this update and device.
+        step: number of the update.
+        episodes: per group, this device's blocks [blocks, ...].
+        batch: per group, what to take.
+
+    Returns:
+        Per group, the trajectories of the chosen blocks: [blocks, C, ..., B].
+    """
+    return [
+        _collect_group(
+            explore, chosen_blocks(key_blocks, step, g, share), jax.random.fold_in(key_noise, g),
+            episode, share, price, config,
+        )
+        for g, (episode, share) in enumerate(zip(episodes, batch, strict=True))
+    ]  # fmt: skip
+
+
+def _collect_group(explore, numbers, key, episode, share, price, config) -> Trajectory:
+    def one(given: tuple[Array, Array]) -> Trajectory:
+        number, key = given
+        key_pairs, key_noise = jax.random.split(key)
+        block = jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, number, keepdims=False), episode)
+        block = chosen_pairs(key_pairs, block, share)
+        return run(explore, block, key_noise, price, config)
+
+    return lax.map(one, (numbers, jax.random.split(key, share.takes)))
+
+
+def joined(digest: Callable[[Trajectory], Any], trajectories: list[Trajectory]) -> Any:
+    """digest(trajectory) -> tree of rows [n, ...], of all blocks and groups one after the other."""
+    parts = [jax.vmap(digest)(blocks) for blocks in trajectories]
+    return jax.tree.map(lambda *xs: jnp.concatenate([x.reshape(-1, *x.shape[2:]) for x in xs]), *parts)
+
+
+def rollout_rows(episodes: tuple[Episode, ...], batch: list[Share]) -> int:
+    """Transitions that one device collects in one update."""
+    return sum(e.active.shape[-2] * share.rollouts for e, share in zip(episodes, batch, strict=True))
+
+
+def rows(x: Array) -> Array:
+    """[C, K, B] to rows [C B, K], or [C, B] to [C B]."""
+    return x.reshape(-1) if x.ndim == 2 else jnp.moveaxis(x, 1, 2).reshape(-1, x.shape[1])
+
+
+def mean(values: Array, weight: Array) -> Array:
+    """[] weighted mean over all devices."""
+    summed, mass = placement.total(((values * weight).sum(), weight.sum()))
+    return summed / jnp.maximum(mass, 1e-12)
+
+
+def reward_units(trajectories: list[Trajectory], old: Units, step: Array, terminal: bool) -> Units:
+    """Units from the rewards of the first update, kept from then on."""
+    reward, weight = joined(lambda seen: (rows(seen.reward), rows(seen.weight)), trajectories)
+    first = first_units(reward, weight, mean, terminal)
+    return jax.tree.map(lambda new, old: jnp.where(step == 0, new, old), first, old)
+
+
+def statistics(trajectories: list[Trajectory], bounds: Box) -> dict[str, Array]:
+    """What is reported of an update's experience: orders in days of mean demand, reward per order
+    in the objective's units."""
+
+    def digest(seen: Trajectory) -> tuple[Array, ...]:
+        return rows(seen.order), rows(seen.reward), rows(bounds.at_bound(seen.raw)), rows(seen.weight)
+
+    order, reward, at_bound, weight = joined(digest, trajectories)
+    return {
+        "order_mean": mean(order, weight),
+        "share_orders_zero": mean((order <= 0).astype(order.dtype), weight),
+        "share_at_bound": mean(at_bound, weight),
+        "reward_mean": mean(reward, weight),
+    }

@@ -1,0 +1,254 @@
+"""PPO: a stochastic policy, improved within a trust region (Schulman et al. 2017, algorithm 1).
+
+One update, in the paper's order: run the policy; estimate advantages; for `epochs` epochs, step
+through minibatches of the clipped surrogate objective L = L_clip - c1 L_value + c2 entropy (eq. 9).
+The environment is the one simulator, many pairs at once. The policy is a Gaussian around the
+network's raw output (an order, a level or coefficients in the head's unit), with one deviation per
+dimension that does not depend on the state; evaluation takes its mean.
+
+An action sampled outside of the box is executed at the box's edge; its probability is that of the
+sample. Every device rolls out its own pairs and samples its part of each minibatch; gradients are
+summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jax import Array, lax
+
+from invrl import placement
+from invrl.algorithms.batches import Share, shares
+from invrl.algorithms.contract import Algorithm, Problem
+from invrl.algorithms.critics import Value, make_value
+from invrl.algorithms.experience import Box, Explore, Trajectory, box, collect, mean, rows, statistics
+from invrl.algorithms.optimizer import adam, cosine
+from invrl.algorithms.returns import Units, discounts, explained_variance, first_units, gae
+from invrl.config import Config
+from invrl.metrics import Prices
+from invrl.policies.network import Policy
+from invrl.simulator import Action, Episode, Observation
+
+Metrics = dict[str, Array]
+
+
+class Hyper(NamedTuple):
+    """The numbers of `config.PPO` that are traced."""
+
+    learning_rate: Array | float
+    final_rate: Array | float
+    clip_norm: Array | float
+    gamma: Array | float
+    trace: Array | float
+    clip: Array | float
+    value_clip: Array | float
+    value_weight: Array | float
+    entropy: Array | float
+    final_entropy: Array | float
+    initial_std: Array | float
+    target_kl: Array | float
+    action_low: Array | float
+    action_high: Array | float
+
+
+class Networks(NamedTuple):
+    actor: Any  # the Gaussian's mean
+    log_std: Array  # [A]
+    value: Any
+
+
+@struct.dataclass
+class State:
+    networks: Networks
+    moments: Any  # Adam's
+    units: Units
+    key: Array
+    step: Array  # [] updates done
+
+    @property
+    def params(self) -> Any:
+        return self.networks.actor
+
+
+class Learner(NamedTuple):
+    """What is fixed while learning."""
+
+    policy: Policy
+    value: Value
+    config: Config
+    batch: list[Share]
+    devices: int
+
+
+class Sample(NamedTuple):
+    """Transitions with what the surrogate needs of the policy that made them; rows."""
+
+    inputs: Array  # [n, D]
+    raw: Array  # [n, A] as sampled
+    log_prob: Array  # [n]
+    value: Array  # [n] V(s) before the update
+    advantage: Array  # [n]
+    weight: Array  # [n] of the pair; 0 where the transition is incomplete
+
+
+def hyper(config: Config) -> Hyper:
+    return Hyper(*(getattr(config.ppo, name) for name in Hyper._fields))
+
+
+def make_learner(problem: Problem) -> Learner:
+    config, policy = problem.config, problem.policy
+    value = make_value(policy, config.ppo.hidden, config.network.activation)
+    batch = shares(problem, config.ppo.batch_pairs, config.ppo.copies)
+    return Learner(policy, value, config, batch, problem.train.groups[0].devices)
+
+
+def init(problem: Problem, hyper: Hyper, key: Array) -> State:
+    learner = make_learner(problem)
+    key_actor, key_value, key = jax.random.split(key, 3)
+    log_std = jnp.log(jnp.full(len(learner.policy.start), hyper.initial_std))
+    networks = Networks(learner.policy.init(key_actor), log_std, learner.value.init(key_value))
+    units = Units(jnp.zeros(()), jnp.ones(()))
+    return State(networks, adam(0.0, 1.0).init(networks), units, key, jnp.zeros((), jnp.int32))
+
+
+def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Metrics]]:
+    """The compiled chunk: `train.evaluate_every` updates in one scan."""
+    learner = make_learner(problem)
+
+    def local(shared: Any, _: tuple, episodes: tuple[Episode, ...]) -> tuple[State, tuple, Metrics]:
+        state, hyper, price = shared
+
+        def one(state: State, _: None) -> tuple[State, Metrics]:
+            key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), placement.device_number())
+            key_act, key_learn = jax.random.split(key)
+            state, sample, seen = act(learner, hyper, price, state, episodes, key_act)
+            state, learned = learn(learner, hyper, state, sample, key_learn)
+            return state.replace(step=state.step + 1), {**seen, **learned}
+
+        state, metrics = lax.scan(one, state, length=learner.config.train.evaluate_every)
+        return state, (), jax.tree.map(jnp.mean, metrics)
+
+    @jax.jit
+    def chunk(state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...]) -> tuple[State, Metrics]:
+        state, _, metrics = placement.on_each_device(local, (state, hyper, price), (), episodes, learner.devices)
+        return state, metrics
+
+    episodes = tuple(group.episode for group in problem.train.groups)
+    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+
+
+def act(
+    learner: Learner, hyper: Hyper, price: Prices, state: State, episodes: tuple[Episode, ...], key: Array
+) -> tuple[State, Sample, Metrics]:
+    """Run the policy and estimate advantages."""
+    policy, config = learner.policy, learner.config
+    bounds = box(policy.start, hyper.action_low, hyper.action_high)
+    sampler = gaussian(policy, state.networks, bounds)
+    trajectories = collect(sampler, state.key, key, state.step, episodes, learner.batch, price, config)
+    units = state.units
+    if config.ppo.normalise_rewards:
+        units = reward_units(trajectories, units, state.step, config.train.terminal)
+    sample = joined(lambda seen: assess(learner, hyper, units, state.networks, seen), trajectories)
+    metrics = {
+        "explained_variance": explained_variance(sample.value, sample.value + sample.advantage, sample.weight, mean),
+        "value_mean": units.value(mean(sample.value, sample.weight), hyper.gamma),
+        "std": jnp.exp(state.networks.log_std).mean(),
+        **statistics(trajectories, bounds),
+    }
+    return state.replace(units=units), sample, metrics
+
+
+def gaussian(policy: Policy, networks: Networks, bounds: Box) -> Explore:
+    """a ~ N(mu(s), sigma^2), executed within the box."""
+    std = jnp.exp(networks.log_std)[:, None]
+
+    def act(seen: Observation, noise: Array) -> Action:
+        raw = policy.raw(networks.actor, seen) + std * noise
+        return Action(policy.order(bounds.clip(raw), seen), raw)
+
+    return Explore(act, len(policy.start))
+
+
+def assess(learner: Learner, hyper: Hyper, units: Units, networks: Networks, seen: Trajectory) -> Sample:
+    """A trajectory as rows, with the value of its states and the advantage of its actions."""
+    terminal = learner.config.train.terminal
+    inputs = rows(seen.inputs)
+    value = learner.value.value(networks.value, inputs.T).reshape(seen.reward.shape)
+    discount = discounts(seen.learn, hyper.gamma, terminal)
+    advantage = gae(units.shrink(seen.reward), value, discount, seen.learn, hyper.trace)
+    probability = jax.vmap(log_prob, in_axes=(0, None))(seen.noise, networks.log_std)
+    return Sample(inputs, rows(seen.raw), *map(rows, (probability, value, advantage, seen.weight)))
+
+
+def log_prob(noise: Array, log_std: Array) -> Array:
+    """[n] log density of a = mu + sigma * noise under the Gaussian; noise [A, n]."""
+    each = -0.5 * noise**2 - log_std[:, None] - 0.5 * jnp.log(2 * jnp.pi)
+    return each.sum(0)
+
+
+def learn(
+    learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Array
+) -> tuple[State, Metrics]:
+    """`epochs` times through the update's transitions in minibatches, each time in a new order."""
+    ppo = learner.config.ppo
+    if ppo.normalise_advantages:
+        sample = sample._replace(advantage=standardised(sample.advantage, sample.weight))
+    progress = state.step / learner.config.train.updates
+    rate = hyper.learning_rate * cosine(1.0, hyper.final_rate, progress)
+    bonus = cosine(hyper.entropy, hyper.final_entropy, progress)
+    n = sample.weight.shape[0]
+    size = min(max(ppo.minibatch // learner.devices, 1), n)
+
+    def minibatch(carry: tuple, chosen: Array) -> tuple[tuple, Metrics]:
+        networks, moments, stopped = carry
+        part = jax.tree.map(lambda x: x[chosen], sample)
+        moved, moments_moved, metrics = gradient_step(learner, hyper, rate, bonus, networks, moments, part)
+        stopped |= (hyper.target_kl > 0) & (metrics["kl"] > hyper.target_kl)
+        kept = jax.tree.map(
+            lambda old, new: jnp.where(stopped, old, new), (networks, moments), (moved, moments_moved)
+        )
+        return (*kept, stopped), {**metrics, "steps_taken": 1.0 - stopped}
+
+    orders = jax.vmap(lambda key: jax.random.permutation(key, n))(jax.random.split(key, ppo.epochs))
+    chosen = orders[:, : n // size * size].reshape(-1, size)
+    start = (state.networks, state.moments, jnp.zeros((), bool))
+    (networks, moments, _), metrics = lax.scan(minibatch, start, chosen)
+    return state.replace(networks=networks, moments=moments), jax.tree.map(jnp.mean, metrics)
+
+
+def standardised(advantage: Array, weight: Array) -> Array:
+    """To mean 0 and deviation 1 over all devices."""
+    centred = advantage - mean(advantage, weight)
+    return centred / jnp.maximum(jnp.sqrt(mean(centred**2, weight)), 1e-8)
+
+
+def gradient_step(
+    learner: Learner, hyper: Hyper, rate: Array, bonus: Array, networks: Networks, moments: Any, sample: Sample
+) -> tuple[Networks, Any, Metrics]:
+    """One step of Adam on the surrogate objective of a minibatch."""
+    share = sample.weight / jnp.maximum(placement.total(sample.weight.sum()), 1e-12)
+    loss = jax.grad(surrogate_loss, has_aux=True)
+    grads, metrics = placement.total(loss(networks, learner, hyper, bonus / learner.devices, sample, share))
+    moves, moments = adam(rate, hyper.clip_norm).update(grads, moments)
+    metrics["gradient_norm"] = optax.global_norm(grads)
+    return optax.apply_updates(networks, moves), moments, metrics
+
+
+def surrogate_loss(
+    networks: Networks, learner: Learner, hyper: Hyper, bonus: Array, sample: Sample, share: Array
+) -> tuple[Array, Metrics]:
+    """-(L_clip - c1 L_value + c2 entropy), eq. 9; `share` [n] sums to 1 over all devices."""
+    inputs = sample.inputs.T
+    noise = (sample.raw.T - learner.policy.net(networks.actor, inputs)) * jnp.exp(-networks.log_std)[:, None]
+    change = log_prob(noise, networks.log_std) - sample.log_prob
+    ratio = jnp.exp(change)
+    policy_loss = -(share * clipped_surrogate(ratio, sample.advantage, hyper.clip)).sum()
+
+    value = learner.value.value(networks.value, inputs)
+    errors = value_error(value, sample.value, sample.value + sample.advantage, hyper.value_clip)
+    value_loss = (share * errors).sum()
