@@ -45,6 +45,39 @@ def score_baseline(
     return {split: simulate(None, data, own=numbers[:, data.pairs]) for split, data in datasets.items()}
 
 
+BISECTIONS = 14
+"""Halvings of the range of safety factors: down to about 0.001."""
+
+
+def at_equal_stockout(
+    experiment: Experiment, name: str, numbers: np.ndarray, split: str, target: float
+) -> Measures | None:
+    """Measures of an incumbent whose safety factor is moved until its stockout rate is `target`.
+
+    The factor is set with hindsight on the split itself, which flatters the incumbent: what a
+    policy gains over it at the same stockout rate is then a cautious figure.
+
+    Args:
+        numbers: [k, N]; the first row is the safety factor, the others stay.
+
+    Returns:
+        None if no factor between -8 and 16 meets the target.
+    """
+    dataset = getattr(experiment, split)
+    simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
+    weight = experiment.weight[dataset.pairs]
+    low, high = -8.0, 16.0
+    found = None
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        moved = numbers[:, dataset.pairs].copy()
+        moved[0] = middle
+        found = simulate(None, dataset, own=moved)
+        rate = float(weight @ found["stockout_rate"] / weight.sum())
+        low, high = (middle, high) if rate > target else (low, middle)
+    return found if found is not None and abs(rate - target) < 0.05 * target + 1e-3 else None
+
+
 def summarise(experiment: Experiment, split: str, policies: dict[str, Measures], main: str) -> dict[str, Any]:
     """One split's part of `results.json`: means with intervals, and differences to `main`.
 

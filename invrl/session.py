@@ -116,16 +116,16 @@ def resumed_config(run: Run, overrides: list[str]) -> Config:
     `train.updates=+500` adds to the updates already done.
     """
     tree = configs.to_tree(run.config)
-    for key, value in map(configs.parse_override, overrides):
+    for word in overrides:
+        key, value = configs.parse_override(word)
         if key not in RESUMABLE:
             raise InvrlError(
                 f"`{key}` defines the run and cannot change when it goes on",
                 hint=f"train a new run, or change only {', '.join(RESUMABLE)}",
             )
         section, name = key.split(".")
-        if isinstance(value, str) and value.startswith("+"):
-            value = tree[section][name] + int(value)
-        tree[section][name] = value
+        more = word.partition("=")[2].startswith("+")
+        tree[section][name] = tree[section][name] + value if more else value
     return configs.build(tree)
 
 
@@ -158,11 +158,17 @@ def _write_results(
 ) -> dict[str, Any]:
     config = experiment.config
     policies = {split: {main: values} for split, values in scores.items()}
+    equal: dict[str, results.Measures] = {}
     for name in config.baseline.beside:
-        if name != main:
-            numbers = results.fit_baseline(experiment, name, price)
-            for split, values in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
-                policies[split][name] = values
+        if name == main:
+            continue
+        numbers = results.fit_baseline(experiment, name, price)
+        for split, values in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
+            policies[split][name] = values
+        if main not in registry.BASELINES and registry.get("baseline", name).has_safety_factor:
+            target = _mean(experiment, "test", scores["test"]["stockout_rate"])
+            matched = results.at_equal_stockout(experiment, name, numbers, "test", target)
+            equal |= {} if matched is None else {name: matched}
     content = {
         "schema": runs.SCHEMA, "run": run.name, "algo": config.algo,
         "reg": None if config.algo in registry.BASELINES else config.reg,
@@ -170,10 +176,18 @@ def _write_results(
         "stockout_price": float(price.stockout), **head,
         "splits": {s: results.summarise(experiment, s, values, main) for s, values in policies.items()},
     }  # fmt: skip
+    content["splits"]["test"]["equal_stockout"] = results.summarise(
+        experiment, "test", {main: scores["test"], **equal}, main
+    )["differences"]
     for split, values in policies.items():
         run.save_pairs(split, results.pair_arrays(experiment, split, values))
     run.write("results.json", content)
     return content
+
+
+def _mean(experiment: Experiment, split: str, values: np.ndarray) -> float:
+    weight = experiment.weight[experiment.parts[split].pairs]
+    return float(weight @ values / weight.sum())
 
 
 def _compile_seconds(run: Run) -> float:

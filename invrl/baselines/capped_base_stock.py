@@ -10,10 +10,10 @@ from invrl.simulator import Observation
 
 
 def order(numbers: Array, demand: Array, seen: Observation) -> Array:
-    """The incumbent's order, at most c review periods of mean demand."""
+    """The incumbent's order, at most c review periods of expected demand."""
     z, c = numbers
-    cap = c * seen.scale * seen.review_period
+    cap = c * demand * seen.review_period
     return jnp.clip(level(z, demand, seen) - seen.position, 0.0, cap)
 
 
-CAPPED_BASE_STOCK = Baseline((Z_AXIS, (0.8, 3.0, 12)), order)
+CAPPED_BASE_STOCK = Baseline((Z_AXIS, (0.8, 3.0, 12)), order, has_safety_factor=True)

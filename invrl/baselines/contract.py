@@ -18,11 +18,13 @@ class Baseline(NamedTuple):
         axes: per number, its (lowest, highest, steps) in the first search; a second search
             refines around the best point. Empty: nothing to tune.
         order: (numbers [k, N], expected daily demand [N], observation) -> order [N], units.
+        has_safety_factor: the first number is one; raising it trades turnover for stockouts.
         prepare: what the policy may see that others may not (the clairvoyant's future).
     """
 
     axes: tuple[tuple[float, float, int], ...]
     order: Callable[[Array, Array, Observation], Array]
+    has_safety_factor: bool = False
     prepare: Callable[[Episode], Episode] = lambda episode: episode
 
 

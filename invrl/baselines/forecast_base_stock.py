@@ -14,4 +14,4 @@ def order(numbers: Array, demand: Array, seen: Observation) -> Array:
     return jnp.maximum(level(numbers[0], demand, seen) - seen.position, 0.0)
 
 
-INCUMBENT = Baseline((Z_AXIS,), order)
+INCUMBENT = Baseline((Z_AXIS,), order, has_safety_factor=True)

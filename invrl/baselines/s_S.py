@@ -17,4 +17,4 @@ def order(numbers: Array, demand: Array, seen: Observation) -> Array:
     return jnp.where(seen.position <= reorder_point, target - seen.position, 0.0)
 
 
-S_S = Baseline((Z_AXIS, (0.0, 3.0, 7)), order)
+S_S = Baseline((Z_AXIS, (0.0, 3.0, 7)), order, has_safety_factor=True)

@@ -104,11 +104,17 @@ def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left")
-    for index, name in enumerate(rows[0] if rows else []):
-        table.add_column(name, justify="left" if index == 0 else "right")
+    for name in rows[0] if rows else []:
+        numeric = all(_is_figure(row[name]) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*map(cell, row.values()))
     Console(highlight=False).print(table)
+
+
+def _is_figure(value: Any) -> bool:
+    """A number, none, or text that begins like one (`+1.2 ±0.3`)."""
+    return not isinstance(value, str) or value == "" or value.lstrip("+-")[:1].isdigit() or value == "-"
 
 
 def _latex(text: str) -> str:

@@ -40,8 +40,8 @@ TITLES = {
 
 
 @app.command(
-    epilog="[cyan]invrl pilot analyse pilot.csv --plot effect.png[/]\n\n"
-    "[cyan]invrl pilot analyse pilot.parquet --column unit=sku,warehouse --column cluster=sku --json[/]"
+    epilog="Examples:\n\ninvrl pilot analyse pilot.csv --plot effect.png\n\n"
+    "invrl pilot analyse pilot.parquet --column unit=sku,warehouse --column cluster=sku --json"
 )
 def analyse(
     file: File,
@@ -91,13 +91,10 @@ def analyse(
     panel = read_table(file, columns(column), outcomes(outcome), covariate or [])
     report = run(panel, Window(bin, before, after, washout, leads, lags, cap))
     lines, found = read(report), tables(report)
-    if plot is not None:
-        plot_events(report, plot)
-        say(f"wrote {plot}")
     screen = format == "table" and not out
     for name in _chosen(table or ("all" if screen else "effect"), found):
         emit(
-            upright(found[name]) if screen and name in ("effect", "years") else found[name],
+            _fitting(name, found[name]) if screen else found[name],
             format=format,
             json_flag=json,
             out=out,
@@ -105,9 +102,20 @@ def analyse(
             payload=document(report, lines),
         )
         if json or format == "json":
-            return
+            lines = []  # they are part of the document
+            break
+    if plot is not None:
+        plot_events(report, plot)
+        say(f"wrote {plot}")
     for line in lines:
         say(f"- {line}")
+
+
+def _fitting(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows as they fit a terminal."""
+    if name in ("effect", "years"):
+        return upright(rows)
+    return [{k: v for k, v in row.items() if k != "days before"} for row in rows]
 
 
 def _chosen(wanted: str, found: dict[str, list[dict[str, Any]]]) -> list[str]:
@@ -124,8 +132,8 @@ def _chosen(wanted: str, found: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 @app.command(
     name="year-on-year",
-    epilog="[cyan]invrl pilot year-on-year days.csv --from 2025-07-01 --to 2025-08-31[/]\n\n"
-    "[cyan]invrl pilot year-on-year days.parquet --from 2025-07-01 --to 2025-08-31 --outcome turnover[/]",
+    epilog="Examples:\n\ninvrl pilot year-on-year days.csv --from 2025-07-01 --to 2025-08-31\n\n"
+    "invrl pilot year-on-year days.parquet --from 2025-07-01 --to 2025-08-31 --outcome turnover",
 )
 def year_on_year(
     file: File,
@@ -158,8 +166,8 @@ def year_on_year(
 
 
 @app.command(
-    epilog="[cyan]invrl pilot plan days.csv --stockout -1 --turnover -5[/]\n\n"
-    "[cyan]invrl pilot plan days.csv --stockout -1 --days 28 --days 56 --pairs 200 --pairs 500[/]"
+    epilog="Examples:\n\ninvrl pilot plan days.csv --stockout -1 --turnover -5\n\n"
+    "invrl pilot plan days.csv --stockout -1 --days 28 --days 56 --pairs 200 --pairs 500"
 )
 def plan(
     file: File,
@@ -210,14 +218,16 @@ def plan(
         "- Draw the treated pairs by lot among all candidates. The plan supposes that the coming days "
         "vary like those in the file and that the effect is there from the first counted day on."
     )
+    if len(set(panel.cluster.tolist())) < len(panel.names):
+        say("- Whole clusters are drawn; if you may split them between both groups, plan without `cluster`.")
     if any(row["enough"] == "no" for row in rows):
         say("- Where `enough` is no: allow more pairs (--most), run longer, or settle for `detectable`.")
 
 
 @app.command(
-    epilog="[cyan]invrl pilot simulate[/]\n\n"
-    "[cyan]invrl pilot simulate --pairs 2000 --share 0.1 --waves 3[/]\n\n"
-    "[cyan]invrl pilot simulate --picked worst[/]"
+    epilog="Examples:\n\ninvrl pilot simulate\n\n"
+    "invrl pilot simulate --pairs 2000 --share 0.1 --waves 3\n\n"
+    "invrl pilot simulate --picked worst"
 )
 def simulate(
     pairs: Annotated[int, analysis(help="Pairs, treated and controls.")] = 400,

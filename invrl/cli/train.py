@@ -99,7 +99,8 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     rows = [_row(name, split, main) for name in split["policies"]]
     title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
     emit(rows, title=title)
-    say("[dim]± half a 95 % interval over pairs; last column: objective, paired, * if significant[/dim]")
+    say("[dim]± half a 95 % interval, clustered by SKU; * significant. vs it: paired difference of the objective[/dim]")
+    say("[dim]days at equal stockout: its safety stock moved, with hindsight, to the same stockout rate[/dim]")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
 
@@ -112,12 +113,21 @@ def _row(name: str, split: dict[str, Any], main: str) -> dict[str, Any]:
         "turnover (days)": _plus_minus(values["turnover_time"], 1, 2),
         "objective": f"{values['objective'][0]:.3f}",
         f"{main} vs it": "",
+        "days at equal stockout": "",
     }
+    equal = split.get("equal_stockout", {}).get(name)
+    if equal:
+        triple = equal["turnover_time"]
+        row["days at equal stockout"] = f"{_plus_minus(triple, 1, 2, '+')}{_star(triple)}"
     if name != main:
         triple = split["differences"][name]["objective"]
-        star = "*" if triple[1] > 0 or triple[2] < 0 else ""
-        row[f"{main} vs it"] = f"{_plus_minus(triple, 100 / values['objective'][0], 1, '+')} %{star}"
+        relative = _plus_minus(triple, 100 / values["objective"][0], 1, "+")
+        row[f"{main} vs it"] = f"{relative} %{_star(triple)}"
     return row
+
+
+def _star(triple: list[float]) -> str:
+    return "*" if triple[1] > 0 or triple[2] < 0 else ""
 
 
 def _plus_minus(triple: list[float], unit: float, digits: int, sign: str = "") -> str:

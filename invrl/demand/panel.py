@@ -98,11 +98,18 @@ class Panel:
             for name, column in columns:
                 digest.update(name.encode())
                 if isinstance(column, np.ndarray):
-                    column = column.astype(str) if column.dtype.kind in "UO" else column
-                    digest.update(np.ascontiguousarray(column).view(np.uint8).data)
+                    digest.update(_bytes(column))
                 else:
                     digest.update(str(column).encode())
         return digest.hexdigest()[:16]
+
+
+def _bytes(column: np.ndarray) -> bytes:
+    """Equal values, equal bytes, whatever the width of the text or the whole numbers."""
+    if column.dtype.kind in "UO":
+        return "\0".join(map(str, column.tolist())).encode()
+    wide = column.astype(np.int64) if column.dtype.kind in "iub" else column.astype(np.float32)
+    return str(wide.shape).encode() + wide.tobytes()
 
 
 def check(panel: Panel) -> None:

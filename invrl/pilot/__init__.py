@@ -13,7 +13,8 @@ days: y = unit x wave + time x wave + effect_wave x treated x after. The waves' 
 then averaged by the weight of their units. With one wave this is two-way fixed effects; with
 several, already treated units never serve as controls, which is what biases the pooled
 two-way regression (Goodman-Bacon 2021; Sun & Abraham 2021, interaction-weighted estimator).
-Errors are robust to clusters (CR1: factor G / (G - 1), t with G - 1 degrees of freedom).
+Errors are robust to clusters (CR1, factor G / (G - 1)). Intervals use Student's t with the
+degrees of freedom of Welch and Satterthwaite: few treated clusters beside many controls count as few.
 Days are first averaged to bins that start at the wave's start day; on balanced panels this
 changes neither the estimate nor its error.
 """

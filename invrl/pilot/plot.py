@@ -34,6 +34,7 @@ def plot_events(report: Report, path: Path) -> None:
         InvrlError: see `check_picture`.
     """
     check_picture(path)
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 3.1 * len(report.findings)), layout="constrained")
@@ -49,7 +50,8 @@ def plot_events(report: Report, path: Path) -> None:
         color=INK,
     )
     figure.align_ylabels(axes)
-    figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "invrl"}):  # text stays text
+        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _panel(axis: object, report: Report, outcome: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from invrl.pilot.report import TITLES, UNITS, Finding, Report
+from invrl.pilot.table import counted
 
 FEW = 20
 """With fewer clusters in a group than this, its error is itself uncertain."""
@@ -54,7 +55,8 @@ def _effect(outcome: str, finding: Finding) -> str:
 
 
 def _trade_off(report: Report) -> list[str]:
-    sure = {o: f.effect.value for o, f in report.findings.items() if f.effect.p < 0.05}
+    trusted = {o: f for o, f in report.findings.items() if not f.events.pretrend < 0.05}
+    sure = {o: f.effect.value for o, f in trusted.items() if f.effect.p < 0.05}
     if len(sure) < 2:
         return []
     if sure["stockout"] * sure["turnover"] < 0:
@@ -75,8 +77,8 @@ def _pretrend(outcome: str, finding: Finding, days: int) -> str:
         )
     if events.pretrend < 0.05:
         return (
-            f"{title}: the groups did NOT move together before it ({events.leads} bins of {days} days, "
-            f"p = {events.pretrend:.2g}). The effect mixes with what drove them apart: explain that first."
+            f"{title}: the groups did NOT move together before the pilot (p = {events.pretrend:.2g}, "
+            f"{events.leads} bins of {days} days). The effect mixes with what drove them apart: explain that."
         )
     return (
         f"{title}: before the pilot the groups moved together as far as {events.leads} bins of {days} days "
@@ -134,8 +136,8 @@ def _spill_over(report: Report) -> list[str]:
     mixed = facts["mixed_clusters"]
     if mixed:
         return [
-            f"{mixed} clusters hold treated and control units side by side. What one gains the other may "
-            "lose (shared stock, substitutes, suppliers' capacity), and the comparison counts that twice."
+            f"{counted(mixed, 'cluster')} with treated and control units side by side: what one gains at "
+            "the other's expense (shared stock, substitutes, suppliers' capacity) counts twice."
         ]
     return [
         "The comparison takes for granted that the pilot did not touch the controls: substitutes, shared "
@@ -145,10 +147,15 @@ def _spill_over(report: Report) -> list[str]:
 
 def _measure(report: Report) -> list[str]:
     lines = []
+    known = report.facts["treated_units"] + report.facts["control_units"]
     for outcome, finding in report.findings.items():
+        if finding.units < known:
+            gone = counted(known - finding.units, "unit")
+            lines.append(f"{TITLES[outcome]}: left out {gone} without days on both sides of the start.")
         if finding.capped:
+            capped = counted(finding.capped, "unit")
             lines.append(
-                f"{TITLES[outcome]}: {finding.capped} units hardly sold and count with the cap (--cap)."
+                f"{TITLES[outcome]}: {capped} hardly sold; the longest time (--cap) stands for them."
             )
         gap = abs(finding.closed.value - finding.effect.value)
         if gap > 0.25 * finding.effect.error > 0:

@@ -30,6 +30,7 @@ class Finding(NamedTuple):
         events: the event study.
         placebo: (days before the start, date, effect) of dates on which nothing happened.
         capped: units whose turnover time met the cap.
+        units: units compared, with days before and after the start.
     """
 
     effect: Estimate
@@ -39,6 +40,7 @@ class Finding(NamedTuple):
     events: Events
     placebo: list[tuple[int, str, Estimate]]
     capped: int
+    units: int
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def _finding(table: PilotTable, outcome: str, window: Window) -> Finding:
         events=event_study(table, part, window),
         placebo=placebo(table, outcome, window),
         capped=part.capped,
+        units=np.unique(part.unit).size,
     )
 
 

@@ -79,6 +79,11 @@ def date(day: int) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 unit`, `2 units`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def dense_table(
     start: np.ndarray,
     stockout: np.ndarray | None = None,
@@ -203,6 +208,10 @@ def settle(table: PilotTable) -> tuple[PilotTable, list[str]]:
             hint="leave `treatment_date` empty for units not yet treated, or bring the later days",
         )
     table, remarks = _last_wave_as_control(table)
+    weightless = np.flatnonzero(table.weight == 0)
+    if weightless.size:
+        table = _without(table, weightless)
+        remarks.append(f"Left out: {counted(weightless.size, 'unit')} of weight 0.")
     start = table.start[table.unit]
     before = (start != NEVER) & (table.day < start)
     if not before.any():
@@ -210,11 +219,16 @@ def settle(table: PilotTable) -> tuple[PilotTable, list[str]]:
         raise InvrlError("no treated unit has a day before its start", hint=hint)
     gone = np.setdiff1d(np.flatnonzero(table.treated), table.unit[before])
     if gone.size:
-        table = table.rows(~np.isin(table.unit, gone))
-        table = replace(table, start=np.where(np.isin(np.arange(len(table.start)), gone), NEVER, table.start))
-        remarks.append(f"{gone.size} treated units without a day before their start were left out.")
+        table = _without(table, gone)
+        remarks.append(f"Left out: {counted(gone.size, 'treated unit')} without a day before the start.")
     _enough_clusters(table)
     return table, remarks
+
+
+def _without(table: PilotTable, units: np.ndarray) -> PilotTable:
+    start = table.start.copy()
+    start[units] = NEVER
+    return replace(table.rows(~np.isin(table.unit, units)), start=start)
 
 
 def _last_wave_as_control(table: PilotTable) -> tuple[PilotTable, list[str]]:
@@ -235,11 +249,11 @@ def _last_wave_as_control(table: PilotTable) -> tuple[PilotTable, list[str]]:
 
 def _enough_clusters(table: PilotTable) -> None:
     present = np.isin(np.arange(len(table.names)), table.unit)
-    for wave in np.unique(table.start[present]):
+    for wave in np.unique([*table.start[present], NEVER]):
         count = np.unique(table.cluster[present & (table.start == wave)]).size
         if count < 2:
             group = "the control group" if wave == NEVER else f"the wave that starts on {date(wave)}"
             raise InvrlError(
-                f"{group} has {count} cluster: no error can be computed from it",
+                f"{group} has {counted(count, 'cluster')}: no error can be computed from so few",
                 hint="use finer clusters, or give units that start about the same day one date",
             )
