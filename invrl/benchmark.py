@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-import invrl
 from invrl import machine, placement, registry
 from invrl.algorithms.contract import Problem
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.config import Config, Network
 from invrl.demand.episodes import Dataset, Group
-from invrl.errors import InvrlError
+from invrl.errors import InvrlError, nearest
 from invrl.evaluation import Rule, classical, learned, make_simulate
 from invrl.machine import Limits
 from invrl.metrics import Prices, Totals, prices
@@ -83,8 +82,7 @@ class OnDevice(Dataset):
 def random_dataset(pairs: int, days: int, period: int, seed: int = 0) -> OnDevice:
     """Episodes of random demand: one random block, repeated; the last cycle may pass the last day."""
     plan = placement.plan(pairs)
-    rng = np.random.default_rng(seed)
-    block = _random_block(rng, plan.block, days, period)
+    block = _random_block(plan.block, days, period, seed)
     index = np.arange(plan.blocks * plan.block).reshape(plan.blocks, plan.block)
     blocks = jax.tree.map(lambda x: np.broadcast_to(x, (plan.blocks, *x.shape)), block)
     blocks = blocks.replace(weight=(index < pairs).astype(np.float32))
@@ -92,7 +90,8 @@ def random_dataset(pairs: int, days: int, period: int, seed: int = 0) -> OnDevic
     return OnDevice((group,), np.arange(pairs), np.ones(1, np.float32), days)
 
 
-def _random_block(rng: np.random.Generator, pairs: int, days: int, period: int) -> Episode:
+def _random_block(pairs: int, days: int, period: int, seed: int = 0) -> Episode:
+    rng = np.random.default_rng(seed)
     cycles, longest = -(-days // period), LEAD_TIMES[1]
     scale = rng.lognormal(1.0, 1.0, pairs).astype(np.float32)
     lead_time = rng.integers(LEAD_TIMES[0], longest + 1, pairs).astype(np.int8)
@@ -143,15 +142,15 @@ def network(dataset: Dataset, config: Config) -> Work:
     return Work(lambda: simulate(params, dataset), _flops(dataset, config), _bytes(dataset, "features"))
 
 
-def training(dataset: Dataset, config: Config, algo: str = "ds", passes: float = 4.0) -> Work:
+def training(dataset: Dataset, config: Config, algo: str, passes: float) -> Work:
     """One update of an algorithm on all pairs.
 
     Args:
-        passes: the update's matrix products in units of a forward rollout's. DS: forward, once
-            more to rebuild what the backward pass needs, and twice in the backward pass.
+        passes: the update's matrix products in units of a forward rollout's.
     """
+    all_pairs = replace(getattr(config, algo), batch_pairs=dataset.pairs.size)
     one = replace(config.train, evaluate_every=1)
-    config = replace(config, algo=algo, train=one, ds=replace(config.ds, batch_pairs=dataset.pairs.size))
+    config = replace(config, algo=algo, train=one, **{algo: all_pairs})
     algorithm = registry.get("algorithm", algo)
     problem, hyper = Problem(config, _policy(dataset, config), dataset), algorithm.hyper(config)
     price = Prices(*map(jnp.float32, prices(config.objective)))
@@ -167,19 +166,22 @@ def training(dataset: Dataset, config: Config, algo: str = "ds", passes: float =
     return Work(run, passes * _flops(dataset, config), _bytes(dataset, "features"))
 
 
+ds = partial(training, algo="ds", passes=4.0)
+"""Forward, once more to rebuild what the backward pass needs, and twice in the backward pass."""
+
+
 def with_relu(work: Callable[[Dataset, Config], Work]) -> Callable[[Dataset, Config], Work]:
-    """The same on a 64 x 64 ReLU network with BASE, to compare across configs."""
-    return lambda dataset, config: work(
-        dataset, replace(config, reg="base", network=Network((64, 64), "relu"))
-    )
+    """The same for BASE on a 64 x 64 ReLU network, whatever the config says."""
+    relu = Network((64, 64), "relu")
+    return lambda dataset, config: work(dataset, replace(config, reg="base", network=relu))
 
 
 WORKS: dict[str, Callable[[Dataset, Config], Work]] = {
     "base_stock": base_stock,
     "network": network,
     "network_relu": with_relu(network),
-    "ds": training,
-    "ds_relu": with_relu(training),
+    "ds": ds,
+    "ds_relu": with_relu(ds),
 }
 """Everything `invrl bench --what` knows."""
 
@@ -202,17 +204,26 @@ def _widths(config: Config) -> tuple[int, ...]:
 
 
 def cases(what: Sequence[str], preset: Preset) -> list[Case]:
-    """All pairs and review periods on the first `days`; the middle size on the other days."""
-    first, *others = preset.days
-    middle = preset.pairs[len(preset.pairs) // 2]
-    return [
-        Case(name, *size)
-        for name in what
-        for size in [
-            *((n, first, p) for n in preset.pairs for p in preset.review_period),
-            *((middle, days, preset.review_period[0]) for days in others),
-        ]
-    ]
+    """All pairs and review periods on the first `days`; the middle size on the other days.
+
+    Raises:
+        InvrlError: a name that is not in WORKS, or a size that does not fit this machine's memory.
+    """
+    for name in what:
+        if name not in WORKS:
+            raise InvrlError(f"no benchmark `{name}`", hint=nearest(name, WORKS))
+    (first, *others), middle = preset.days, preset.pairs[len(preset.pairs) // 2]
+    sizes = [(n, first, p) for n in preset.pairs for p in preset.review_period]
+    sizes += [(middle, days, preset.review_period[0]) for days in others]
+    most = max(data_bytes(*size) for size in sizes)
+    if most > machine.total_memory():
+        raise InvrlError(f"the episodes alone need {most / 1e9:.1f} GB", hint="give fewer --pairs or --days")
+    return [Case(name, *size) for name in what for size in sizes]
+
+
+def data_bytes(pairs: int, days: int, period: int) -> int:
+    """Bytes of the episodes of a case."""
+    return pairs * sum(leaf.nbytes for leaf in jax.tree.leaves(_random_block(1, days, period)))
 
 
 Row = dict[str, Any]
@@ -242,7 +253,7 @@ def measure(case: Case, config: Config, limit: Limits, repeats: int) -> Row:
         "slowest": max(seconds),
         "sku_days_per_second": case.pairs * case.days / median,
         "peak_memory": machine.peak_memory(),
-        "data_memory": sum(leaf.nbytes for leaf in jax.tree.leaves(dataset.groups[0].episode)),
+        "data_memory": data_bytes(case.pairs, case.days, case.review_period),
         "device_memory": machine.device_peak_memory(),
         "limit": binding,
         "limit_share": least[binding] / median,
@@ -250,40 +261,23 @@ def measure(case: Case, config: Config, limit: Limits, repeats: int) -> Row:
 
 
 def with_growth(rows: Sequence[Row]) -> list[Row]:
-    """Rows with `growth`: seconds per SKU-day over those of the largest case with the same what and
+    """Rows with `growth`: seconds per SKU-day over those of the largest case of the same what and
     review period; 1 throughout means that time grows in proportion to pairs and days."""
-
-    def cost(row: Row) -> float:
-        return 1.0 / row["sku_days_per_second"]
-
-    largest: dict[Any, Row] = {}
+    largest: dict[Any, float] = {}
     for row in sorted(rows, key=lambda row: row["pairs"] * row["days"]):
-        largest[row["what"], row["review_period"]] = row
-    return [row | {"growth": cost(row) / cost(largest[row["what"], row["review_period"]])} for row in rows]
+        largest[row["what"], row["review_period"]] = row["sku_days_per_second"]
+    return [
+        row | {"growth": largest[row["what"], row["review_period"]] / row["sku_days_per_second"]}
+        for row in rows
+    ]
 
 
-def parameters(config: Config, preset: Preset, what: Sequence[str], repeats: int) -> dict[str, Any]:
-    """Everything that was chosen, for the head of the output."""
-    return {
-        "what": list(what),
-        **{name: list(values) for name, values in preset._asdict().items()},
-        "repeats": repeats,
-        "lead_time": "-".join(map(str, LEAD_TIMES)),
-        "network": f"{'-'.join(map(str, _widths(config)))} {config.network.activation} {config.reg}",
-        "objective": config.objective.kind,
-        "unmet": config.supply.unmet,
-    }
-
-
-def header(parameters: Mapping[str, Any], limit: Limits) -> dict[str, Any]:
-    """The record of a run without its results."""
-    return {
-        "invrl": invrl.__version__,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        **machine.describe(),
-        "limits": {"copy_bytes_per_second": limit.copy, "matmul_flops_per_second": limit.matmul},
-        "parameters": dict(parameters),
-    }
+def parameters(cases: Sequence[Case], config: Config, repeats: int) -> dict[str, Any]:
+    """What was chosen, for the head of the output."""
+    values = {name: sorted({getattr(case, name) for case in cases}) for name in KEYS}
+    widths = "-".join(map(str, _widths(config)))
+    network = f"{widths} {config.network.activation} {config.reg}"
+    return {**values, "lead_time": LEAD_TIMES, "network": network, "repeats": repeats}
 
 
 def compare(new: Sequence[Row], old: Sequence[Row], tolerance: float) -> list[Row]:

@@ -59,7 +59,7 @@ class Supply:
     unmet: Literal["lost", "backlog"] = "lost"
     """What happens to demand beyond the stock."""
     initial_days: float = 1.0
-    """Stock at the start, in protection intervals (lead time + review period) of mean demand."""
+    """Stock on hand at the start, in protection intervals (lead time + review period) of recent demand."""
     max_order: float = 60.0
     """Largest order, in days of mean demand."""
     max_position: float = 120.0
@@ -426,7 +426,8 @@ def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> An
             return value
         errors.append((f"{key}: no choice {value!r}", f"one of {', '.join(map(str, args))}"))
     elif origin is tuple:
-        items = value if isinstance(value, (list, tuple)) else [value]
+        words = value.split(",") if isinstance(value, str) else [value]
+        items = value if isinstance(value, (list, tuple)) else [word for word in words if word != ""]
         return tuple(_value(args[0], item, key, errors) for item in items)
     elif origin is dict:
         if isinstance(value, Mapping):

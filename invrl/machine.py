@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+import invrl
 from invrl import placement
 
 ENOUGH_SECONDS = 0.2
@@ -75,12 +77,15 @@ def clock(run: Callable[[], Any], repeats: int) -> tuple[float, list[float]]:
 
 
 def describe() -> dict[str, Any]:
-    """Processor, devices, memory and versions."""
+    """Today, processor, devices, memory and versions."""
     return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "invrl": invrl.__version__,
         "machine": {
             "processor": _processor(),
             "cores": os.cpu_count(),
-            "memory_gb": _total_memory() / 1e9,
+            "memory": total_memory(),
+            "load": os.getloadavg()[0],
             "system": platform.platform(),
             **placement.describe(),
         },
@@ -97,7 +102,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _total_memory() -> int:
+def total_memory() -> int:
+    """Bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

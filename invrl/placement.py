@@ -96,22 +96,48 @@ def sum_blocks(fn: Callable[[Any, Any], Any], shared: Any, blocks: Any, devices:
         shapes = jax.eval_shape(fn, shared, pick(0))
         zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         total, _ = lax.scan(add, zero, chosen)
-        return lax.psum(total, AXIS)
+        return lax.psum(total, AXIS) if devices > 1 else total
 
     return _spread(local, devices, PartitionSpec())((shared, chosen), blocks)
 
 
-def on_each_device(fn: Callable[[Any, Any, Any], Any], shared: Any, own: Any, blocks: Any, devices: int) -> Any:
+class Workers(NamedTuple):
+    """Devices that learn together; for use within `on_each_device`."""
+
+    count: int
+
+    def number(self) -> Array | int:
+        """[] which of them this is."""
+        return lax.axis_index(AXIS) if self.count > 1 else 0
+
+    def total(self, tree: Any) -> Any:
+        """Sums over the devices."""
+        return lax.psum(tree, AXIS) if self.count > 1 else tree
+
+    def lowest(self, x: Array) -> Array:
+        return lax.pmin(x, AXIS) if self.count > 1 else x
+
+    def mean(self, values: Array, weight: Array) -> Array:
+        """[] weighted mean over the values of all devices."""
+        summed, mass = self.total(((values * weight).sum(), weight.sum()))
+        return summed / jnp.maximum(mass, 1e-12)
+
+
+def on_each_device(
+    fn: Callable[[Any, Any, Any], Any], shared: Any, own: Any, blocks: Any, devices: int
+) -> tuple[Any, Any, Any]:
     """Data-parallel learning: (shared', own', metrics) of fn(shared, own, blocks) on every device.
 
     `fn` keeps `shared` (and the metrics) equal on all devices by adding up what it derives from its
-    own blocks with `total`.
+    own blocks (`Workers.total`).
 
     Args:
         shared: the same on every device, such as a network.
         own: arrays [devices, ...]; each device sees its own [1, ...], such as a replay buffer.
         blocks: arrays [blocks, ...]; each device sees its own.
     """
+    if devices == 1:
+        return fn(shared, own, blocks)
     here, cut = PartitionSpec(), PartitionSpec(AXIS)
     spread = jax.shard_map(
         fn, mesh=mesh(devices), in_specs=(here, cut, cut), out_specs=(here, cut, here), check_vma=False
@@ -121,22 +147,10 @@ def on_each_device(fn: Callable[[Any, Any, Any], Any], shared: Any, own: Any, bl
     return shared, lax.with_sharding_constraint(own, NamedSharding(mesh(devices), here)), metrics
 
 
-def device_number() -> Array:
-    """[] within `on_each_device`: which device this is."""
-    return lax.axis_index(AXIS)
-
-
-def total(tree: Any) -> Any:
-    """Within `on_each_device`: sums over the devices."""
-    return lax.psum(tree, AXIS)
-
-
-def extremes(low: Array, high: Array) -> tuple[Array, Array]:
-    """Within `on_each_device`: the lowest and the highest over the devices."""
-    return lax.pmin(low, AXIS), lax.pmax(high, AXIS)
-
-
 def _spread(local: Callable, devices: int, out: PartitionSpec) -> Callable:
+    """The function over the devices; as it is on one, where a study may map it over configs."""
+    if devices == 1:
+        return local
     specs = (PartitionSpec(), PartitionSpec(AXIS))
     return jax.shard_map(local, mesh=mesh(devices), in_specs=specs, out_specs=out, check_vma=False)
 

@@ -9,6 +9,7 @@ with `--plugin`, calls `register` instead.
 from __future__ import annotations
 
 import importlib
+import runpy
 from typing import Any
 
 from invrl.errors import InvrlError, nearest
@@ -69,6 +70,22 @@ def get(kind: str, name: str) -> Any:
         module, _, attribute = entry.partition(":")
         entry = getattr(importlib.import_module(module), attribute)
     return entry
+
+
+def load_plugin(path: str) -> None:
+    """Run a user's Python file, which calls `register`.
+
+    Raises:
+        InvrlError: no such file, or it fails.
+    """
+    try:
+        runpy.run_path(path, run_name="invrl_plugin")
+    except OSError as error:
+        raise InvrlError(f"cannot read plugin {path}: {error.strerror}") from None
+    except InvrlError:
+        raise
+    except Exception as error:
+        raise InvrlError(f"plugin {path} failed: {type(error).__name__}: {error}") from error
 
 
 def register(kind: str, name: str, entry: Any) -> None:

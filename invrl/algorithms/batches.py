@@ -29,14 +29,15 @@ class Share(NamedTuple):
 def shares(problem: Problem, batch_pairs: int, copies: int = 1) -> list[Share]:
     """Per group: its part of about `batch_pairs` pairs, in proportion to its size."""
     groups = problem.train.groups
-    total = sum(group.index.size for group in groups)
-    return [_share(*group.index.shape, group.devices, batch_pairs * group.index.size / total, copies) for group in groups]
+    wanted = batch_pairs / sum(group.index.size for group in groups)
+    return [_share(group.index.shape, group.devices, wanted, copies) for group in groups]
 
 
-def _share(blocks: int, size: int, devices: int, wanted: float, copies: int) -> Share:
+def _share(shape: tuple[int, ...], devices: int, part: float, copies: int) -> Share:
+    blocks, size = shape
     has = blocks // devices
-    takes = min(max(round(wanted / (size * devices)), 1), has)
-    pairs = min(max(round(wanted / (takes * devices)), 1), size) if takes == 1 else size
+    takes = min(max(round(part * has), 1), has)
+    pairs = min(max(round(part * has * size), 1), size) if takes == 1 else size
     return Share(takes, has, pairs, copies)
 
 

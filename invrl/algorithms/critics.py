@@ -28,7 +28,9 @@ class Value(NamedTuple):
     """(parameters, inputs [D, n]) -> V [n]."""
 
 
-def make_critic(policy: Policy, hidden: tuple[int, ...], activation: str, layer_norm: bool, count: int) -> Critic:
+def make_critic(
+    policy: Policy, hidden: tuple[int, ...], activation: str, layer_norm: bool, count: int
+) -> Critic:
     """`count` independent critics on the network's input and the raw action's distance from its start."""
     mlp = MLP(hidden, activation, (0.0,), layer_norm)
     start = jnp.asarray(policy.start)[:, None]

@@ -23,23 +23,31 @@ import optax
 from flax import struct
 from jax import Array, lax
 
-from invrl import placement
 from invrl.algorithms import replay as ring
 from invrl.algorithms.batches import Share, shares
+from invrl.algorithms.chunk import Metrics, compiled
 from invrl.algorithms.contract import Algorithm, Problem
 from invrl.algorithms.critics import Critic, make_critic
 from invrl.algorithms.experience import (
-    Box, Explore, Trajectory, box, collect, mean, rollout_rows, rows, statistics,
+    Box,
+    Explore,
+    Trajectory,
+    box,
+    collect,
+    joined,
+    reward_units,
+    rollout_rows,
+    rows,
+    statistics,
 )  # fmt: skip
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.algorithms.replay import Replay
-from invrl.algorithms.returns import Units, discounts, first_units, following, td_target
+from invrl.algorithms.returns import Units, discounts, following, td_target
 from invrl.config import Config
 from invrl.metrics import Prices
+from invrl.placement import Workers
 from invrl.policies.network import Policy
 from invrl.simulator import Action, Episode, Observation
-
-Metrics = dict[str, Array]
 
 
 class Hyper(NamedTuple):
@@ -81,8 +89,7 @@ class Networks(NamedTuple):
     critic_moments: Any
 
 
-@struct.dataclass
-class State:
+class State(struct.PyTreeNode):
     networks: Networks
     replay: Any  # Replay; every array has a leading axis of devices
     units: Units
@@ -101,7 +108,7 @@ class Learner(NamedTuple):
     critic: Critic
     config: Config
     batch: list[Share]
-    devices: int
+    workers: Workers
 
 
 def hyper(config: Config) -> Hyper:
@@ -113,7 +120,7 @@ def make_learner(problem: Problem) -> Learner:
     ddpg, activation = config.ddpg, config.network.activation
     critic = make_critic(policy, ddpg.hidden, activation, ddpg.layer_norm, 2 if ddpg.twin else 1)
     batch = shares(problem, ddpg.batch_pairs, ddpg.copies)
-    return Learner(policy, critic, config, batch, problem.train.groups[0].devices)
+    return Learner(policy, critic, config, batch, Workers(problem.train.groups[0].devices))
 
 
 def init(problem: Problem, hyper: Hyper, key: Array) -> State:
@@ -123,17 +130,16 @@ def init(problem: Problem, hyper: Hyper, key: Array) -> State:
     actor, critic = learner.policy.init(key_actor), learner.critic.init(key_critic)
     moments = adam(0.0, 1.0).init
     networks = Networks(actor, critic, actor, critic, moments(actor), moments(critic))
-    units = Units(jnp.zeros(()), jnp.ones(()))
+    units = Units(jnp.zeros(()), 1.0 / jnp.asarray(hyper.reward_scale, jnp.float32))
     return State(networks, _empty_replay(problem, learner), units, key, jnp.zeros((), jnp.int32))
 
 
 def _empty_replay(problem: Problem, learner: Learner) -> Replay:
     """[devices, capacity of a device, ...]"""
-    size, actions, devices = problem.policy.inputs, len(problem.policy.start), learner.devices
+    size, actions, devices = problem.policy.inputs, len(problem.policy.start), learner.workers.count
     episodes = tuple(group.episode for group in problem.train.groups)
-    capacity = ring.whole_rollouts(
-        learner.config.ddpg.replay // devices, rollout_rows(episodes, learner.batch)
-    )
+    rollout = rollout_rows(episodes, learner.batch)
+    capacity = ring.whole_rollouts(learner.config.ddpg.replay // devices, rollout)
     number, state = jnp.zeros(()), jnp.zeros(size)
     buffer = ring.empty(Transition(state, jnp.zeros(actions), number, number, state, number), capacity)
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (devices, *x.shape)), buffer)
@@ -143,31 +149,15 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Me
     """The compiled chunk: `train.evaluate_every` updates in one scan."""
     learner = make_learner(problem)
 
-    def local(shared: Any, replay: Replay, episodes: tuple[Episode, ...]) -> tuple[State, Replay, Metrics]:
-        state, hyper, price = shared
+    def iterate(
+        state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...], key: Array
+    ) -> tuple[State, Metrics]:
+        key_act, key_learn = jax.random.split(key)
+        state, seen = act_and_store(learner, hyper, price, state, episodes, key_act)
+        state, learned = learn(learner, hyper, state, key_learn)
+        return state, {**seen, **learned}
 
-        def one(state: State, _: None) -> tuple[State, Metrics]:
-            key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), placement.device_number())
-            key_act, key_learn = jax.random.split(key)
-            state, seen = act_and_store(learner, hyper, price, state, episodes, key_act)
-            state, learned = learn(learner, hyper, state, key_learn)
-            return state.replace(step=state.step + 1), {**seen, **learned}
-
-        state = state.replace(replay=jax.tree.map(lambda x: x[0], replay))
-        state, metrics = lax.scan(one, state, length=learner.config.train.evaluate_every)
-        replay = jax.tree.map(lambda x: x[None], state.replay)
-        return state.replace(replay=None), replay, jax.tree.map(jnp.mean, metrics)
-
-    @jax.jit
-    def chunk(state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...]) -> tuple[State, Metrics]:
-        shared = (state.replace(replay=None), hyper, price)
-        state, replay, metrics = placement.on_each_device(
-            local, shared, state.replay, episodes, learner.devices
-        )
-        return state.replace(replay=replay), metrics
-
-    episodes = tuple(group.episode for group in problem.train.groups)
-    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+    return compiled(problem, iterate, own=("replay",))
 
 
 def act_and_store(
@@ -177,22 +167,14 @@ def act_and_store(
     policy, config = learner.policy, learner.config
     bounds = box(policy.start, hyper.action_low, hyper.action_high)
     deviation = cosine(hyper.noise, hyper.final_noise, state.step / config.train.updates)
-    act = explore(policy, state.params, bounds, deviation, state.step < hyper.learning_starts)
-
-    def digest(seen: Trajectory) -> tuple[Transition, Array]:
-        return transitions(seen, hyper.gamma, config.train.terminal), rows(seen.order)
-
-    key_blocks = state.key
-    fresh, order = collect(
-        act, digest, key_blocks, key, state.step, episodes, learner.batch, len(policy.start), price, config
-    )
-    units = Units(jnp.zeros(()), jnp.ones(()))
+    noisy = explore(policy, state.params, bounds, deviation, state.step < hyper.learning_starts)
+    trajectories = collect(noisy, state.key, key, state.step, episodes, learner.batch, price, config)
+    units = state.units
     if config.ddpg.normalise_rewards:
-        units = first_units(fresh.reward, fresh.weight, mean, config.train.terminal)
-    units = units._replace(scale=units.scale / hyper.reward_scale)
-    units = jax.tree.map(lambda first, old: jnp.where(state.step == 0, first, old), units, state.units)
-    seen = statistics(fresh.raw, order, fresh.reward, fresh.weight, bounds)
-    return state.replace(replay=ring.push(state.replay, fresh), units=units), {"noise": deviation, **seen}
+        units = reward_units(trajectories, units, state.step, config.train.terminal, learner.workers)
+    fresh = joined(lambda seen: transitions(seen, hyper.gamma, config.train.terminal), trajectories)
+    state = state.replace(replay=ring.push(state.replay, fresh), units=units)
+    return state, {"noise": deviation, **statistics(trajectories, bounds, learner.workers)}
 
 
 def explore(policy: Policy, actor: Any, bounds: Box, deviation: Array, evenly: Array) -> Explore:
@@ -204,7 +186,7 @@ def explore(policy: Policy, actor: Any, bounds: Box, deviation: Array, evenly: A
         raw = bounds.clip(jnp.where(evenly, anything, noisy))
         return Action(policy.order(raw, seen), raw)
 
-    return act
+    return Explore(act, len(policy.start))
 
 
 def transitions(seen: Trajectory, gamma: Array | float, terminal: bool) -> Transition:
@@ -221,7 +203,7 @@ def learn(learner: Learner, hyper: Hyper, state: State, key: Array) -> tuple[Sta
 
     def one(networks: Networks, place: Array) -> tuple[Networks, Metrics]:
         key_batch, key_noise = jax.random.split(jax.random.fold_in(key, place))
-        batch = ring.sample(state.replay, key_batch, max(ddpg.minibatch // learner.devices, 1))
+        batch = ring.sample(state.replay, key_batch, max(ddpg.minibatch // learner.workers.count, 1))
         batch = batch._replace(reward=state.units.shrink(batch.reward))
         noise = jnp.clip(jax.random.normal(key_noise, batch.raw.T.shape), -2.5, 2.5)
         count = state.step * ddpg.gradient_steps + place
@@ -250,19 +232,19 @@ def gradient_step(
         count: [] gradient steps done before.
     """
     bounds = box(learner.policy.start, hyper.action_low, hyper.action_high)
-    share = batch.weight / jnp.maximum(placement.total(batch.weight.sum()), 1e-12)
+    share = batch.weight / jnp.maximum(learner.workers.total(batch.weight.sum()), 1e-12)
     y = targets(learner, networks, batch, hyper.target_noise * noise, bounds)
 
-    (loss, q), grads = jax.value_and_grad(critic_loss, has_aux=True)(networks.critic, learner, batch, y, share)
-    loss, grads = placement.total((loss, grads))
-    moves, critic_moments = adam(rate * hyper.critic_learning_rate, hyper.clip_norm).update(
-        grads, networks.critic_moments
-    )
+    descend = jax.value_and_grad(critic_loss, has_aux=True)
+    (loss, q), grads = descend(networks.critic, learner, batch, y, share)
+    loss, grads = learner.workers.total((loss, grads))
+    optimizer = adam(rate * hyper.critic_learning_rate, hyper.clip_norm)
+    moves, critic_moments = optimizer.update(grads, networks.critic_moments)
     critic = optax.apply_updates(networks.critic, moves)
 
     def climb(actor: Any, moments: Any) -> tuple[Any, Any, Array, Array]:
         loss, grads = jax.value_and_grad(actor_loss)(actor, critic, learner, batch, bounds, share)
-        loss, grads = placement.total((loss, grads))
+        loss, grads = learner.workers.total((loss, grads))
         moves, moments = adam(rate * hyper.actor_learning_rate, hyper.clip_norm).update(grads, moments)
         return optax.apply_updates(actor, moves), moments, loss, optax.global_norm(grads)
 
@@ -276,7 +258,7 @@ def gradient_step(
     target_critic = follow(networks.target_critic, critic, hyper.tau)
     return Networks(actor, critic, target_actor, target_critic, actor_moments, critic_moments), {
         "critic_loss": loss, "critic_gradient_norm": optax.global_norm(grads),
-        "actor_loss": climbed, "actor_gradient_norm": norm, **_errors(q, y, share),
+        "actor_loss": climbed, "actor_gradient_norm": norm, **_errors(learner.workers, q, y, share),
     }  # fmt: skip
 
 
@@ -284,12 +266,13 @@ def targets(learner: Learner, networks: Networks, batch: Transition, noise: Arra
     """[n] y = r + gamma min_k Q'_k(s', mu'(s') + noise); DDPG has one critic and no noise [A, n]."""
     inputs = batch.next_inputs.T
     raw = bounds.clip(learner.policy.net(networks.target_actor, inputs) + noise)
-    return td_target(
-        batch.reward, batch.discount, learner.critic.value(networks.target_critic, inputs, raw).min(0)
-    )
+    value = learner.critic.value(networks.target_critic, inputs, raw).min(0)
+    return td_target(batch.reward, batch.discount, value)
 
 
-def critic_loss(critic: Any, learner: Learner, batch: Transition, y: Array, share: Array) -> tuple[Array, Array]:
+def critic_loss(
+    critic: Any, learner: Learner, batch: Transition, y: Array, share: Array
+) -> tuple[Array, Array]:
     """sum_k E (Q_k(s, a) - y)^2, and Q [K, n]; `share` [n] sums to 1 over all devices."""
     q = learner.critic.value(critic, batch.inputs.T, batch.raw.T)
     return (share * (q - y) ** 2).sum(), q
@@ -310,18 +293,16 @@ def follow(target: Any, online: Any, tau: Array | float) -> Any:
     return jax.tree.map(lambda old, new: old + tau * (new - old), target, online)
 
 
-def _errors(q: Array, y: Array, share: Array) -> Metrics:
+def _errors(workers: Workers, q: Array, y: Array, share: Array) -> Metrics:
     """Mean absolute TD error, and the ranges of Q and of its targets."""
 
-    def reach(x: Array) -> tuple[Array, Array]:
-        inside, outside = jnp.where(share > 0, x, jnp.inf), jnp.where(share > 0, x, -jnp.inf)
-        return placement.extremes(inside.min(), outside.max())
+    def lowest(x: Array) -> Array:
+        return workers.lowest(jnp.where(share > 0, x, jnp.inf).min())
 
-    error, level = placement.total(((share * jnp.abs(q - y)).sum() / q.shape[0], (share * q[0]).sum()))
-    (q_min, q_max), (low, high) = reach(q[0]), reach(y)
+    error, level = workers.total(((share * jnp.abs(q - y)).mean(0).sum(), (share * q[0]).sum()))
     return {
-        "bellman_error": error, "q_mean": level, "q_min": q_min, "q_max": q_max,
-        "target_min": low, "target_max": high,
+        "bellman_error": error, "q_mean": level, "q_min": lowest(q[0]), "q_max": -lowest(-q[0]),
+        "target_min": lowest(y), "target_max": -lowest(-y),
     }  # fmt: skip
 
 

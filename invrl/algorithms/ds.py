@@ -92,7 +92,7 @@ def update(problem: Problem):
         rate = cosine(hyper.learning_rate, hyper.final_learning_rate, state.step / config.train.updates)
         moves, moments = adam(rate, hyper.clip_norm).update(grads, state.moments)
         state = state.replace(params=optax.apply_updates(state.params, moves), moments=moments, step=state.step + 1)
-        return state, {"loss": cost / weight, "gradient_norm": optax.global_norm(grads), "learning_rate": rate}
+        return state, {"loss": cost / weight, "gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
 
     @jax.jit
     def chunk(state, hyper, price, episodes):

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from invrl import placement
 from invrl.algorithms.batches import Share, chosen_blocks, chosen_pairs
 from invrl.algorithms.returns import Units, first_units, learnable, order_rewards
 from invrl.config import Config
 from invrl.metrics import Prices, day_cost
+from invrl.placement import Workers
 from invrl.policies.network import network_input
 from invrl.simulator import Action, Day, Episode, Observation, rollout
 
@@ -114,7 +114,10 @@ def collect(
     ]  # fmt: skip
 
 
-def _collect_group(explore, numbers, key, episode, share, price, config) -> Trajectory:
+def _collect_group(
+    explore: Explore, numbers: Array, key: Array,
+    episode: Episode, share: Share, price: Prices, config: Config,
+) -> Trajectory:  # fmt: skip
     def one(given: tuple[Array, Array]) -> Trajectory:
         number, key = given
         key_pairs, key_noise = jax.random.split(key)
@@ -141,20 +144,16 @@ def rows(x: Array) -> Array:
     return x.reshape(-1) if x.ndim == 2 else jnp.moveaxis(x, 1, 2).reshape(-1, x.shape[1])
 
 
-def mean(values: Array, weight: Array) -> Array:
-    """[] weighted mean over all devices."""
-    summed, mass = placement.total(((values * weight).sum(), weight.sum()))
-    return summed / jnp.maximum(mass, 1e-12)
-
-
-def reward_units(trajectories: list[Trajectory], old: Units, step: Array, terminal: bool) -> Units:
+def reward_units(
+    trajectories: list[Trajectory], old: Units, step: Array, terminal: bool, workers: Workers
+) -> Units:
     """Units from the rewards of the first update, kept from then on."""
     reward, weight = joined(lambda seen: (rows(seen.reward), rows(seen.weight)), trajectories)
-    first = first_units(reward, weight, mean, terminal)
+    first = first_units(reward, weight, workers.mean, terminal)
     return jax.tree.map(lambda new, old: jnp.where(step == 0, new, old), first, old)
 
 
-def statistics(trajectories: list[Trajectory], bounds: Box) -> dict[str, Array]:
+def statistics(trajectories: list[Trajectory], bounds: Box, workers: Workers) -> dict[str, Array]:
     """What is reported of an update's experience: orders in days of mean demand, reward per order
     in the objective's units."""
 
@@ -163,8 +162,8 @@ def statistics(trajectories: list[Trajectory], bounds: Box) -> dict[str, Array]:
 
     order, reward, at_bound, weight = joined(digest, trajectories)
     return {
-        "order_mean": mean(order, weight),
-        "share_orders_zero": mean((order <= 0).astype(order.dtype), weight),
-        "share_at_bound": mean(at_bound, weight),
-        "reward_mean": mean(reward, weight),
+        "order_mean": workers.mean(order, weight),
+        "share_orders_zero": workers.mean((order <= 0).astype(order.dtype), weight),
+        "share_at_bound": workers.mean(at_bound, weight),
+        "reward_mean": workers.mean(reward, weight),
     }

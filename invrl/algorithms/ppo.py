@@ -22,19 +22,28 @@ import optax
 from flax import struct
 from jax import Array, lax
 
-from invrl import placement
 from invrl.algorithms.batches import Share, shares
+from invrl.algorithms.chunk import Metrics, compiled
 from invrl.algorithms.contract import Algorithm, Problem
 from invrl.algorithms.critics import Value, make_value
-from invrl.algorithms.experience import Box, Explore, Trajectory, box, collect, mean, rows, statistics
+from invrl.algorithms.experience import (
+    Box,
+    Explore,
+    Trajectory,
+    box,
+    collect,
+    joined,
+    reward_units,
+    rows,
+    statistics,
+)  # fmt: skip
 from invrl.algorithms.optimizer import adam, cosine
-from invrl.algorithms.returns import Units, discounts, explained_variance, first_units, gae
+from invrl.algorithms.returns import Units, discounts, explained_variance, gae
 from invrl.config import Config
 from invrl.metrics import Prices
+from invrl.placement import Workers
 from invrl.policies.network import Policy
 from invrl.simulator import Action, Episode, Observation
-
-Metrics = dict[str, Array]
 
 
 class Hyper(NamedTuple):
@@ -62,8 +71,7 @@ class Networks(NamedTuple):
     value: Any
 
 
-@struct.dataclass
-class State:
+class State(struct.PyTreeNode):
     networks: Networks
     moments: Any  # Adam's
     units: Units
@@ -82,7 +90,7 @@ class Learner(NamedTuple):
     value: Value
     config: Config
     batch: list[Share]
-    devices: int
+    workers: Workers
 
 
 class Sample(NamedTuple):
@@ -92,6 +100,7 @@ class Sample(NamedTuple):
     raw: Array  # [n, A] as sampled
     log_prob: Array  # [n]
     value: Array  # [n] V(s) before the update
+    value_target: Array  # [n] V(s) + advantage
     advantage: Array  # [n]
     weight: Array  # [n] of the pair; 0 where the transition is incomplete
 
@@ -104,13 +113,13 @@ def make_learner(problem: Problem) -> Learner:
     config, policy = problem.config, problem.policy
     value = make_value(policy, config.ppo.hidden, config.network.activation)
     batch = shares(problem, config.ppo.batch_pairs, config.ppo.copies)
-    return Learner(policy, value, config, batch, problem.train.groups[0].devices)
+    return Learner(policy, value, config, batch, Workers(problem.train.groups[0].devices))
 
 
 def init(problem: Problem, hyper: Hyper, key: Array) -> State:
     learner = make_learner(problem)
     key_actor, key_value, key = jax.random.split(key, 3)
-    log_std = jnp.log(jnp.full(len(learner.policy.start), hyper.initial_std))
+    log_std = jnp.full(len(learner.policy.start), jnp.log(jnp.float32(hyper.initial_std)))
     networks = Networks(learner.policy.init(key_actor), log_std, learner.value.init(key_value))
     units = Units(jnp.zeros(()), jnp.ones(()))
     return State(networks, adam(0.0, 1.0).init(networks), units, key, jnp.zeros((), jnp.int32))
@@ -120,45 +129,35 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Me
     """The compiled chunk: `train.evaluate_every` updates in one scan."""
     learner = make_learner(problem)
 
-    def local(shared: Any, _: tuple, episodes: tuple[Episode, ...]) -> tuple[State, tuple, Metrics]:
-        state, hyper, price = shared
+    def iterate(
+        state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...], key: Array
+    ) -> tuple[State, Metrics]:
+        key_act, key_learn = jax.random.split(key)
+        state, sample, seen = act(learner, hyper, price, state, episodes, key_act)
+        state, learned = learn(learner, hyper, state, sample, key_learn)
+        return state, {**seen, **learned}
 
-        def one(state: State, _: None) -> tuple[State, Metrics]:
-            key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), placement.device_number())
-            key_act, key_learn = jax.random.split(key)
-            state, sample, seen = act(learner, hyper, price, state, episodes, key_act)
-            state, learned = learn(learner, hyper, state, sample, key_learn)
-            return state.replace(step=state.step + 1), {**seen, **learned}
-
-        state, metrics = lax.scan(one, state, length=learner.config.train.evaluate_every)
-        return state, (), jax.tree.map(jnp.mean, metrics)
-
-    @jax.jit
-    def chunk(state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...]) -> tuple[State, Metrics]:
-        state, _, metrics = placement.on_each_device(local, (state, hyper, price), (), episodes, learner.devices)
-        return state, metrics
-
-    episodes = tuple(group.episode for group in problem.train.groups)
-    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+    return compiled(problem, iterate)
 
 
 def act(
     learner: Learner, hyper: Hyper, price: Prices, state: State, episodes: tuple[Episode, ...], key: Array
 ) -> tuple[State, Sample, Metrics]:
     """Run the policy and estimate advantages."""
-    policy, config = learner.policy, learner.config
+    policy, config, workers = learner.policy, learner.config, learner.workers
     bounds = box(policy.start, hyper.action_low, hyper.action_high)
     sampler = gaussian(policy, state.networks, bounds)
     trajectories = collect(sampler, state.key, key, state.step, episodes, learner.batch, price, config)
     units = state.units
     if config.ppo.normalise_rewards:
-        units = reward_units(trajectories, units, state.step, config.train.terminal)
+        units = reward_units(trajectories, units, state.step, config.train.terminal, workers)
     sample = joined(lambda seen: assess(learner, hyper, units, state.networks, seen), trajectories)
+    known = explained_variance(sample.value, sample.value_target, sample.weight, workers.mean)
     metrics = {
-        "explained_variance": explained_variance(sample.value, sample.value + sample.advantage, sample.weight, mean),
-        "value_mean": units.value(mean(sample.value, sample.weight), hyper.gamma),
+        "explained_variance": known,
+        "value_mean": units.value(workers.mean(sample.value, sample.weight), hyper.gamma),
         "std": jnp.exp(state.networks.log_std).mean(),
-        **statistics(trajectories, bounds),
+        **statistics(trajectories, bounds, workers),
     }
     return state.replace(units=units), sample, metrics
 
@@ -182,7 +181,8 @@ def assess(learner: Learner, hyper: Hyper, units: Units, networks: Networks, see
     discount = discounts(seen.learn, hyper.gamma, terminal)
     advantage = gae(units.shrink(seen.reward), value, discount, seen.learn, hyper.trace)
     probability = jax.vmap(log_prob, in_axes=(0, None))(seen.noise, networks.log_std)
-    return Sample(inputs, rows(seen.raw), *map(rows, (probability, value, advantage, seen.weight)))
+    numbers = (probability, value, value + advantage, advantage, seen.weight)
+    return Sample(inputs, rows(seen.raw), *map(rows, numbers))
 
 
 def log_prob(noise: Array, log_std: Array) -> Array:
@@ -191,18 +191,16 @@ def log_prob(noise: Array, log_std: Array) -> Array:
     return each.sum(0)
 
 
-def learn(
-    learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Array
-) -> tuple[State, Metrics]:
+def learn(learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Array) -> tuple[State, Metrics]:
     """`epochs` times through the update's transitions in minibatches, each time in a new order."""
     ppo = learner.config.ppo
     if ppo.normalise_advantages:
-        sample = sample._replace(advantage=standardised(sample.advantage, sample.weight))
+        sample = sample._replace(advantage=standardised(sample.advantage, sample.weight, learner.workers))
     progress = state.step / learner.config.train.updates
     rate = hyper.learning_rate * cosine(1.0, hyper.final_rate, progress)
     bonus = cosine(hyper.entropy, hyper.final_entropy, progress)
     n = sample.weight.shape[0]
-    size = min(max(ppo.minibatch // learner.devices, 1), n)
+    size = min(max(ppo.minibatch // learner.workers.count, 1), n)
 
     def minibatch(carry: tuple, chosen: Array) -> tuple[tuple, Metrics]:
         networks, moments, stopped = carry
@@ -221,19 +219,20 @@ def learn(
     return state.replace(networks=networks, moments=moments), jax.tree.map(jnp.mean, metrics)
 
 
-def standardised(advantage: Array, weight: Array) -> Array:
+def standardised(advantage: Array, weight: Array, workers: Workers) -> Array:
     """To mean 0 and deviation 1 over all devices."""
-    centred = advantage - mean(advantage, weight)
-    return centred / jnp.maximum(jnp.sqrt(mean(centred**2, weight)), 1e-8)
+    centred = advantage - workers.mean(advantage, weight)
+    return centred / jnp.maximum(jnp.sqrt(workers.mean(centred**2, weight)), 1e-8)
 
 
 def gradient_step(
-    learner: Learner, hyper: Hyper, rate: Array, bonus: Array, networks: Networks, moments: Any, sample: Sample
-) -> tuple[Networks, Any, Metrics]:
+    learner: Learner, hyper: Hyper, rate: Array, bonus: Array,
+    networks: Networks, moments: Any, sample: Sample,
+) -> tuple[Networks, Any, Metrics]:  # fmt: skip
     """One step of Adam on the surrogate objective of a minibatch."""
-    share = sample.weight / jnp.maximum(placement.total(sample.weight.sum()), 1e-12)
+    share = sample.weight / jnp.maximum(learner.workers.total(sample.weight.sum()), 1e-12)
     loss = jax.grad(surrogate_loss, has_aux=True)
-    grads, metrics = placement.total(loss(networks, learner, hyper, bonus / learner.devices, sample, share))
+    grads, metrics = learner.workers.total(loss(networks, learner, hyper, bonus, sample, share))
     moves, moments = adam(rate, hyper.clip_norm).update(grads, moments)
     metrics["gradient_norm"] = optax.global_norm(grads)
     return optax.apply_updates(networks, moves), moments, metrics
@@ -242,13 +241,40 @@ def gradient_step(
 def surrogate_loss(
     networks: Networks, learner: Learner, hyper: Hyper, bonus: Array, sample: Sample, share: Array
 ) -> tuple[Array, Metrics]:
-    """-(L_clip - c1 L_value + c2 entropy), eq. 9; `share` [n] sums to 1 over all devices."""
+    """-E [L_clip - c1 L_value + c2 entropy], eq. 9; `share` [n] sums to 1 over all devices."""
     inputs = sample.inputs.T
     noise = (sample.raw.T - learner.policy.net(networks.actor, inputs)) * jnp.exp(-networks.log_std)[:, None]
     change = log_prob(noise, networks.log_std) - sample.log_prob
     ratio = jnp.exp(change)
-    policy_loss = -(share * clipped_surrogate(ratio, sample.advantage, hyper.clip)).sum()
-
+    gain = clipped_surrogate(ratio, sample.advantage, hyper.clip)
     value = learner.value.value(networks.value, inputs)
-    errors = value_error(value, sample.value, sample.value + sample.advantage, hyper.value_clip)
-    value_loss = (share * errors).sum()
+    error = value_error(value, sample.value, sample.value_target, hyper.value_clip)
+    spread = entropy(networks.log_std)
+    loss = (share * (hyper.value_weight * error - gain - bonus * spread)).sum()
+    return loss, {
+        "policy_loss": -(share * gain).sum(),
+        "value_loss": (share * error).sum(),
+        "entropy": share.sum() * spread,
+        "kl": (share * (ratio - 1.0 - change)).sum(),
+        "clip_fraction": (share * (jnp.abs(ratio - 1.0) > hyper.clip)).sum(),
+    }
+
+
+def clipped_surrogate(ratio: Array, advantage: Array, clip: Array | float) -> Array:
+    """[n] min(ratio A, clip(ratio, 1 - eps, 1 + eps) A), eq. 7."""
+    return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip, 1.0 + clip) * advantage)
+
+
+def value_error(value: Array, old: Array, target: Array, limit: Array | float) -> Array:
+    """[n] (V - target)^2; with a limit > 0, the larger of that and of the error of V kept near the old V."""
+    near = old + jnp.clip(value - old, -limit, limit)
+    error = (value - target) ** 2
+    return jnp.where(limit > 0, jnp.maximum(error, (near - target) ** 2), error)
+
+
+def entropy(log_std: Array) -> Array:
+    """[] of the Gaussian."""
+    return (log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e)).sum()
+
+
+PPO = Algorithm(hyper, init, update)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from invrl.cli import bench, compare, config, data, evaluate, runs, train
+from invrl.cli import bench, compare, config, data, evaluate, pilot, recommend, runs, train
 from invrl.cli.console import fail
 from invrl.errors import INTERRUPTED, InvrlError
 
@@ -23,9 +23,11 @@ app.command(epilog=train.EXAMPLES)(train.resume)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
+app.command(epilog=recommend.EXAMPLES)(recommend.recommend)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")
+app.add_typer(pilot.app, name="pilot")
 
 
 def main() -> None:

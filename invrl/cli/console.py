@@ -101,9 +101,10 @@ def cell(value: Any) -> str:
 
 def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     from rich.console import Console
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in rows[0] if rows else []:
         numeric = all(_is_figure(row[name]) for row in rows)
         table.add_column(name, justify="right" if numeric else "left")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Format, Json, Out, emit, say
-from invrl.cli.options import DataName
+from invrl.cli.options import DataName, Plugin
 
 EXAMPLES = """Examples:
 
@@ -21,6 +21,7 @@ invrl evaluate runs/ds-both-1a2b3c --split validation --trace days.parquet
 def evaluate(
     names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Paths or names of runs.")],
     data: DataName = None,
+    plugin: Plugin = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     by: Annotated[str | None, typer.Option(help="velocity, warehouse, lead_time or a static column.")] = None,
     trace: Annotated[Path | None, typer.Option(help="Write every day of every pair to this file.")] = None,

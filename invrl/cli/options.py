@@ -54,6 +54,19 @@ DataName = Annotated[
     str | None,
     typer.Option("--data", help=f"A file, or a source: {', '.join(registry.SOURCES)}.", rich_help_panel=DATA),
 ]
+def _load(path: str | None) -> str | None:
+    if path:
+        registry.load_plugin(path)
+    return path
+
+
+Plugin = Annotated[
+    str | None,
+    typer.Option(
+        "--plugin", callback=_load, is_eager=True, rich_help_panel=TRAINING,
+        help="Your Python file that registers a form, source, baseline or algorithm.",
+    ),
+]  # fmt: skip
 OutDir = Annotated[Path, typer.Option("--out", help="Where run directories go.", rich_help_panel=OUTPUT)]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Json, emit, say
-from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, RegName, Seed
+from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, RegName, Seed
 
 EXAMPLES = """Examples:
 
@@ -27,6 +27,7 @@ def train(
     seed: Seed = None,
     name: Annotated[str | None, typer.Option(help="Start of the run's name.", rich_help_panel="Output")] = None,
     out: OutDir = Path("runs"),
+    plugin: Plugin = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
 ) -> None:
@@ -49,6 +50,7 @@ def train(
 def resume(
     name: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or name.")],
     overrides: Overrides = None,
+    plugin: Plugin = None,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
 ) -> None:
@@ -100,7 +102,7 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
     emit(rows, title=title)
     say("[dim]± half a 95 % interval, clustered by SKU; * significant. vs it: paired difference of the objective[/dim]")
-    say("[dim]days at equal stockout: its safety stock moved, with hindsight, to the same stockout rate[/dim]")
+    say("[dim]at equal SR: turnover against it once its safety stock, with hindsight, gives the same stockout rate[/dim]")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
 
@@ -109,17 +111,17 @@ def _row(name: str, split: dict[str, Any], main: str) -> dict[str, Any]:
     values = split["policies"][name]
     row = {
         "policy": name,
-        "stockout (%)": _plus_minus(values["stockout_rate"], 100, 2),
-        "turnover (days)": _plus_minus(values["turnover_time"], 1, 2),
+        "stockout %": _plus_minus(values["stockout_rate"], 100, 2),
+        "turnover d": _plus_minus(values["turnover_time"], 1, 2),
         "objective": f"{values['objective'][0]:.3f}",
         f"{main} vs it": "",
-        "days at equal stockout": "",
+        "at equal SR": "",
     }
     equal = split.get("equal_stockout", {}).get(name)
     if equal:
         triple = equal["turnover_time"]
-        row["days at equal stockout"] = f"{_plus_minus(triple, 1, 2, '+')}{_star(triple)}"
-    if name != main:
+        row["at equal SR"] = f"{_plus_minus(triple, 1, 2, '+')}{_star(triple)} d"
+    if name not in (main, "clairvoyant"):
         triple = split["differences"][name]["objective"]
         relative = _plus_minus(triple, 100 / values["objective"][0], 1, "+")
         row[f"{main} vs it"] = f"{relative} %{_star(triple)}"
@@ -133,4 +135,4 @@ def _star(triple: list[float]) -> str:
 def _plus_minus(triple: list[float], unit: float, digits: int, sign: str = "") -> str:
     """Mean ± half its interval."""
     mean, low, high = (unit * value for value in triple)
-    return f"{mean:{sign}.{digits}f} ±{(high - low) / 2:.{digits}f}"
+    return f"{mean:{sign}.{digits}f}±{(high - low) / 2:.{digits}f}"

@@ -73,7 +73,7 @@ class Columns(NamedTuple):
     regressors: Array | None  # [T, 4, B] units a day
     lead_time: Array  # [1 or T, B] days
     first_review: Array  # [B] day
-    initial_stock: Array  # [B] units
+    initial_stock: Array | None  # [B] units
     scale: Array  # [B]
     spread: Array  # [B]
     weight: Array  # [B]
@@ -114,7 +114,7 @@ def make_dataset(
     groups = []
     for period in np.unique(periods):
         members = np.flatnonzero(periods == period)
-        columns = _columns(panel, part.pairs[members], normaliser, supply, scale, spread, weight)
+        columns = _columns(panel, part.pairs[members], normaliser, scale, spread, weight)
         window = _window(panel, part, part.pairs[members], int(period))
         groups.append(_group(columns, members, window, supply, config, block))
     return Dataset(tuple(groups), part.pairs, scale[part.pairs], part.stop - part.start)
@@ -138,18 +138,17 @@ def _first_cycle(first_review, start: int, period: int):
     return start - (start - first_review) % period
 
 
-def _columns(panel, pairs, normaliser, supply, scale, spread, weight) -> Columns:
+def _columns(panel, pairs, normaliser, scale, spread, weight) -> Columns:
     ahead = np.zeros((panel.days, len(panel.ahead), pairs.size), np.float32)
     for k, column in enumerate(panel.ahead.values()):
         ahead[:, k] = (column[:, pairs] - normaliser.ahead_mean[k]) / normaliser.ahead_sd[k]
     static = (numeric_static(panel)[:, pairs] - normaliser.static_mean[:, None]) / normaliser.static_sd[:, None]
     lead_time = np.atleast_2d(panel.lead_time[..., pairs])
-    cover = lead_time[0] + panel.review_period[pairs]
-    initial = supply.initial_days * cover * scale[pairs] if panel.initial_stock is None else panel.initial_stock[pairs]
     return Columns(
         panel.demand[:, pairs], ahead, static,
         None if panel.regressors is None else panel.regressors[..., pairs],
-        lead_time, panel.first_review[pairs], initial.astype(np.float32),
+        lead_time, panel.first_review[pairs],
+        None if panel.initial_stock is None else panel.initial_stock[pairs].astype(np.float32),
         scale[pairs], spread[pairs], weight[pairs].astype(np.float32),
     )  # fmt: skip
 
@@ -193,7 +192,10 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     rows, regressors, level = features(known, review, lead_time, window.period, window.weekday, config)
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
-    initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[0].set(columns.initial_stock)
+    stock = columns.initial_stock
+    if stock is None:
+        stock = supply.initial_days * (lead_time[0] + window.period) * level[0]
+    initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[0].set(stock)
     units = supply.max_order_units or jnp.inf
     return Episode(
         demand=demand,

@@ -1,0 +1,59 @@
+"""The compiled chunk of DDPG and PPO: updates in a scan, data-parallel over the devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from invrl import placement
+from invrl.algorithms.contract import Problem
+from invrl.metrics import Prices
+
+Metrics = dict[str, Array]
+
+Iterate = Callable[[Any, Any, Prices, Any, Array], tuple[Any, Metrics]]
+"""One update on one device: (state, hyper, prices, this device's episodes per group, its key of this
+update) -> (state, metrics). What it learns from its own pairs it adds up over the devices."""
+
+
+def compiled(problem: Problem, iterate: Iterate, own: tuple[str, ...] = ()) -> Callable:
+    """(state, hyper, prices) -> (state after `train.evaluate_every` updates, means of the metrics).
+
+    Args:
+        own: fields of the state that every device has its own of, [devices, ...]. All others are
+            equal on all devices.
+    """
+    groups, length = problem.train.groups, problem.config.train.evaluate_every
+    workers = placement.Workers(groups[0].devices)
+
+    def local(shared: Any, mine: dict[str, Any], episodes: Any) -> tuple[Any, Any, Metrics]:
+        state, hyper, price = shared
+        state = state.replace(**jax.tree.map(lambda x: x[0], mine))
+
+        def one(state: Any, _: None) -> tuple[Any, Metrics]:
+            key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), workers.number())
+            state, metrics = iterate(state, hyper, price, episodes, key)
+            return state.replace(step=state.step + 1), metrics
+
+        state, metrics = lax.scan(one, state, length=length)
+        state, mine = _apart(state, own)
+        return state, jax.tree.map(lambda x: x[None], mine), jax.tree.map(jnp.mean, metrics)
+
+    @jax.jit
+    def chunk(state: Any, hyper: Any, price: Prices, episodes: Any) -> tuple[Any, Metrics]:
+        state, mine = _apart(state, own)
+        shared = (state, hyper, price)
+        state, mine, metrics = placement.on_each_device(local, shared, mine, episodes, workers.count)
+        return state.replace(**mine), metrics
+
+    episodes = tuple(group.episode for group in groups)
+    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+
+
+def _apart(state: Any, own: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+    """The state without some fields, and those fields."""
+    return state.replace(**dict.fromkeys(own)), {name: getattr(state, name) for name in own}

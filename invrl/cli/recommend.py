@@ -1,0 +1,106 @@
+"""`invrl recommend`: today's orders from a trained run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invrl.cli.console import Json, emit, say
+from invrl.cli.options import DATA, OUTPUT, DataName
+from invrl.errors import InvrlError
+
+EXAMPLES = """Examples:
+
+invrl recommend runs/ds-both-1a2b3c --state today.csv --out orders.csv
+
+invrl recommend runs/ds-both-1a2b3c --state today.parquet --explain SKU-7,BERLIN supply.pack_size=6
+"""
+
+
+def recommend(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or name.")],
+    limits: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[supply.KEY=VALUE]...", help="pack_size, min_order, max_order, max_position."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Stock and orders on the way, one row per pair: CSV or Parquet.", rich_help_panel=DATA),
+    ] = None,
+    data: DataName = None,
+    date: Annotated[
+        str | None, typer.Option(help="The day to order for; else the one after the data.", rich_help_panel=DATA)
+    ] = None,
+    ahead: Annotated[
+        list[Path] | None,
+        typer.Option(help="What is known of the coming days; may be repeated.", rich_help_panel=DATA),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OURS=THEIRS", help="The state file's name for our column.", rich_help_panel=DATA),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New file: .parquet or .csv.", rich_help_panel=OUTPUT)] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="SKU,WAREHOUSE", help="Say why one pair gets its order.", rich_help_panel=OUTPUT),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Today's orders: one row per pair of the state file in, one row out.
+
+    The state has the columns sku, warehouse, on_hand, and due_1, due_2, ... (units due in 1, 2, ... days) or
+    pipeline and due; demand comes from the run's data, from --data, or from columns demand_1 (yesterday), ...
+    """
+    from invrl import placement
+
+    placement.prepare()
+    from invrl import recommend as daily
+    from invrl import runs
+    from invrl.cli.options import with_data
+    from invrl.demand.tabular import check_new
+
+    if state is None:
+        raise InvrlError("no state file", hint="--state FILE: sku, warehouse, on_hand and what is on order")
+    if out is None and explain is None:
+        raise InvrlError("nowhere to write the orders", hint="--out orders.csv, or --explain SKU,WAREHOUSE")
+    if out is not None:
+        check_new(out)
+    request = daily.Request(
+        state, date, (lambda d: with_data(d, data)) if data else None, ahead or (), _pairs(column), limits or ()
+    )
+    job = daily.prepare(runs.find(name), request)
+    if explain is not None:
+        _explain(daily.explain(job, explain), json and out is None)
+    if out is not None:
+        for line in [*job.notes(), job.plan()]:
+            say(line)
+        _summary(daily.recommend(job, out), json)
+
+
+def _pairs(words: list[str] | None) -> dict[str, str]:
+    found = {}
+    for word in words or ():
+        ours, sign, theirs = word.partition("=")
+        if not (ours and sign and theirs):
+            raise InvrlError(f"`{word}` is not OURS=THEIRS", hint="such as --column on_hand=stock")
+        found[ours] = theirs
+    return found
+
+
+def _explain(found: Any, json: bool) -> None:
+    if json:
+        emit([], json_flag=True, payload=found)
+        return
+    print("\n".join(found["text"]))
+
+
+def _summary(found: dict[str, Any], json: bool) -> None:
+    if json:
+        emit([], json_flag=True, payload=found)
+    rate = found["pairs"] / max(found["seconds"], 1e-9)
+    say(f"wrote {found['out']}: {found['orders']:,} orders, {found['units']:,.0f} units for {found['pairs']:,} pairs")
+    for name, count in found["flags"].items():
+        say(f"  {name}: {count:,}")
+    say(f"  {found['seconds']:.1f} s, {rate:,.0f} pairs/s")

@@ -1,0 +1,66 @@
+"""`invrl report`: one self-contained page about runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from invrl.cli.console import say
+from invrl.errors import InvrlError
+
+if TYPE_CHECKING:
+    from invrl.runs import Run
+
+EXAMPLES = """Examples:
+
+invrl report runs/ds-both-1a2b3c --out report.html
+
+invrl report runs/study --reference ddpg/both --out study.html
+"""
+
+
+def report(
+    names: Annotated[list[str], typer.Argument(metavar="RUN|DIR...", help="Runs, or directories of runs.")],
+    out: Annotated[Path, typer.Option(help="The new HTML file.", rich_help_panel="Output")] = Path("report.html"),
+    reference: Annotated[str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")] = None,
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
+) -> None:
+    """Write one HTML page: results, frontier, curves, traces, policy pictures, data, manifest."""
+    from invrl import placement
+
+    _check(out)
+    placement.prepare()
+    from invrl.report import page
+    from invrl.report.facts import gather
+
+    facts = gather(find_runs(names), reference, split, bootstrap)
+    text = page.render(facts, None if quiet else lambda section: say(f"[dim]  {section}[/dim]"))
+    page.write(text, out)
+    say(f"wrote {out}: {len(facts.found)} run{'s' if len(facts.found) != 1 else ''}, {len(text) / 1e6:.1f} MB")
+
+
+def find_runs(names: list[str]) -> list[Run]:
+    """The runs of a command line; a directory stands for all runs below it."""
+    from invrl import runs
+
+    found: dict[str, Run] = {}
+    for name in names:
+        path = Path(name)
+        is_folder = path.is_dir() and not (path / "config.toml").exists()
+        some = runs.below(path) if is_folder else [runs.find(name)]
+        if not some:
+            raise InvrlError(f"no runs below {name}", hint="`invrl runs ls DIR` lists runs")
+        found |= {run.name: run for run in some}
+    return list(found.values())
+
+
+def _check(out: Path) -> None:
+    """Refuse a file that cannot be written, before any work is done."""
+    if out.exists():
+        raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name with --out")
+    if not out.parent.is_dir():
+        raise InvrlError(f"there is no folder {out.parent}", hint="make it first")

@@ -1,0 +1,190 @@
+"""The daily work: every pair of a state file gets its order, in chunks of bounded memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from invrl import config as configs
+from invrl.config import Config, Data
+from invrl.demand.table_file import open_table, pyarrow
+from invrl.errors import InvrlError
+from invrl.recommend.batches import new_table
+from invrl.recommend.catalogue import priors, read_catalogue
+from invrl.recommend.coming import coming, read_ahead_file
+from invrl.recommend.facts import BIT, Facts, Sources, check_history, history_days
+from invrl.recommend.names import Names, pairs_in, read_names
+from invrl.recommend.orderer import Orderer, load_orderer
+from invrl.recommend.orders import Answer, Desk, flags_of
+from invrl.recommend.state import Layout, State, read_layout, read_states
+from invrl.runs import Run
+
+CHUNK = 1 << 16
+"""Rows in memory at a time."""
+LIMITS = ("max_order", "max_position", "max_order_units", "pack_size", "min_order")
+"""Keys of `supply` that may be changed on the day."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to recommend for.
+
+    Attributes:
+        state: the state file.
+        date: the day to order for; None for the day after the panel's last.
+        data: the run's data section -> the one to take demand from instead, or None.
+        ahead: files that tell of the coming days.
+        columns: our name -> the state file's name.
+        limits: `supply.KEY=VALUE` words.
+    """
+
+    state: Path
+    date: str | None = None
+    data: Callable[[Data], Data] | None = None
+    ahead: Sequence[Path] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    limits: Sequence[str] = ()
+
+
+class Job(NamedTuple):
+    """A request with everything read but the state itself."""
+
+    run: Run
+    config: Config
+    names: Names
+    layout: Layout
+    sources: Sources
+    orderer: Orderer
+    desk: Desk
+
+    @property
+    def rows(self) -> int:
+        return len(self.names.sku)
+
+    def answers(self) -> Iterator[tuple[State, Facts, Answer]]:
+        """Chunk by chunk."""
+        for state in read_states(self.layout, CHUNK):
+            facts = self.sources.facts(state)
+            yield state, facts, self.desk.answers(facts, state)
+
+    def plan(self) -> str:
+        """What this will hold in memory."""
+        catalogue, layout = self.sources.catalogue, self.layout
+        width = len(layout.names) + len(self.sources.coming.catalogue.panel.ahead) * self.sources.coming.days
+        cells = 3 * (width + layout.longest + history_days(self.config))  # read, completed, laid out in blocks
+        chunk = 4 * cells * min(self.rows, CHUNK)
+        held = 40 * self.rows + sum(file.values.nbytes for file in self.sources.coming.files)
+        panel = catalogue.panel.demand.nbytes * (1 + len(catalogue.panel.ahead) + len(catalogue.panel.after))
+        return (
+            f"{self.rows:,} pairs, {min(self.rows, CHUNK):,} at a time: about {_megabytes(chunk)} for the chunk, "
+            f"{_megabytes(held)} for names and coming days, {_megabytes(panel)} for the panel"
+        )
+
+    def notes(self) -> list[str]:
+        """What the user should know before trusting the orders."""
+        catalogue = self.sources.catalogue
+        panel = catalogue.panel
+        last = panel.start + panel.days - 1
+        known = int((self.sources.pair >= 0).sum())
+        origin = "the state's own columns" if self.layout.demand else f"the panel ({panel.start} to {last})"
+        lines = [f"orders for {catalogue.date}; demand from {origin}; {known:,} of {self.rows:,} pairs in the panel"]
+        if catalogue.changed:
+            lines.append("the run's data is not the same as when it was trained")
+        return lines
+
+
+def _megabytes(size: float) -> str:
+    return f"{max(size / 1e6, 1):,.0f} MB"
+
+
+def prepare(run: Run, request: Request) -> Job:
+    """Read everything but the state itself, and check that it fits together.
+
+    Raises:
+        InvrlError: naming the file and the column, or the run, that does not.
+    """
+    config = with_limits(run.config, request.limits)
+    file = open_table(request.state)
+    catalogue = read_catalogue(run, config, request.data, request.date)
+    orderer = load_orderer(run, config, catalogue)
+    layout = read_layout(
+        file, request.columns, list(catalogue.panel.ahead), catalogue.static_names,
+        longest=orderer.slots - 1, backlog=config.supply.unmet == "backlog",
+    )  # fmt: skip
+    check_history(layout, catalogue, dated=request.date is not None)
+    names = read_names(file, layout.names)
+    files = [read_ahead_file(path, catalogue, names) for path in request.ahead]
+    pair = pairs_in(names, catalogue.panel.sku, catalogue.panel.warehouse)
+    sources = Sources(catalogue, coming(catalogue, files, layout), priors(catalogue, names), pair, config)
+    weekday = (int(catalogue.date.astype("datetime64[D]").astype(int)) + 3) % 7
+    return Job(run, config, names, layout, sources, orderer, Desk(orderer, config, weekday))
+
+
+def with_limits(config: Config, words: Sequence[str]) -> Config:
+    """The config with other limits of the day, given as `supply.KEY=VALUE`."""
+    tree = configs.to_tree(config)
+    for key, value in map(configs.parse_override, words):
+        section, _, name = key.partition(".")
+        if section != "supply" or name not in LIMITS:
+            known = ", ".join(f"supply.{limit}" for limit in LIMITS)
+            raise InvrlError(f"`{key}` cannot change on the day", hint=f"only {known}")
+        tree["supply"][name] = value
+    return configs.build(tree)
+
+
+def recommend(job: Job, out: Path) -> dict[str, Any]:
+    """Write one row per row of the state, in its order; returns counts.
+
+    The file appears whole, or not at all.
+    """
+    began = time.perf_counter()
+    units, ordered, counts, rows = 0.0, 0, dict.fromkeys(BIT, 0), 0
+    with new_table(out) as append:
+        for state, facts, answer in job.answers():
+            flags = flags_of(facts, state, answer)
+            append(table_of(job, state, answer, flags))
+            rows += state.rows
+            units += float(answer.order.sum(dtype=np.float64))
+            ordered += int((answer.order > 0).sum())
+            for name, bit in BIT.items():
+                counts[name] += int(((flags & bit) > 0).sum())
+        if rows != job.rows:
+            raise InvrlError(f"{job.layout.file.path} changed while it was read", hint="try again")
+    return {
+        "run": job.run.name, "date": str(job.sources.catalogue.date), "out": str(out), "pairs": rows,
+        "orders": ordered, "units": units, "flags": {name: n for name, n in counts.items() if n},
+        "seconds": time.perf_counter() - began,
+    }  # fmt: skip
+
+
+def table_of(job: Job, state: State, answer: Answer, flags: np.ndarray) -> Any:
+    """The output rows of one chunk, as a `pyarrow.Table`."""
+    arrow = pyarrow()
+    whole = {ours: job.layout.names[ours] for ours in ("sku", "warehouse") if ours in job.layout.names}
+    columns = {ours: state.names.column(theirs) for ours, theirs in whole.items()}
+    columns |= {name: arrow.array(values) for name, values in figures(job.orderer, answer).items()}
+    columns |= {"flags": arrow.array(flag_words(flags), arrow.string())}
+    return arrow.table(columns)
+
+
+def flag_words(flags: np.ndarray) -> np.ndarray:
+    """[B] str, the names of the flags that are set."""
+    distinct, code = np.unique(flags, return_inverse=True)
+    return np.array([" ".join(name for name, bit in BIT.items() if found & bit) for found in distinct])[code]
+
+
+def figures(orderer: Orderer, answer: Answer) -> dict[str, np.ndarray]:
+    """Name -> [B] float32, the numbers of an output row."""
+    stock = answer.position + answer.order
+    cover = np.where(answer.expected > 0, stock / np.where(answer.expected > 0, answer.expected, 1), np.nan)
+    level = {} if orderer.level is None else {"level": answer.level}
+    coefficients = {f"coef_{k + 1}": answer.raw[k] for k in range(orderer.coefficients)}
+    return {
+        "order": answer.order, "inventory_position": answer.position, **level, **coefficients,
+        "expected_demand": answer.expected, "days_of_cover": cover.astype(np.float32),
+    }  # fmt: skip

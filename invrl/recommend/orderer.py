@@ -1,0 +1,119 @@
+"""The trained policy of a run, ready to order for any pairs."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from invrl import checkpoints, registry
+from invrl.config import Config
+from invrl.demand.features import Known, features
+from invrl.demand.supply import MAX_LEAD_TIME
+from invrl.errors import InvrlError
+from invrl.evaluation import Rule, classical, learned
+from invrl.policies.network import make_policy
+from invrl.recommend.catalogue import Catalogue
+from invrl.runs import Run
+from invrl.simulator import Observation
+
+
+class Orderer(NamedTuple):
+    """A run's policy."""
+
+    rule: Rule
+    shared: Any
+    own: np.ndarray | None  # [k, N] an incumbent's numbers for the panel's pairs
+    slots: int  # rows of the inventory it sees: on hand, then due in 1..L days
+    level: Callable[[Any, Array, Observation], Array] | None
+    """(own numbers, raw, observation) -> [B] units: the order-up-to level, where the form has one"""
+    coefficients: int  # raw outputs that are coefficients of the demand features
+
+
+def load_orderer(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
+    """The trained policy of a run.
+
+    Raises:
+        InvrlError: it is not trained yet, was trained with other features, or needs to know the future.
+    """
+    if config.algo in registry.BASELINES:
+        return _load_baseline(run, config, catalogue)
+    slots = _width(run) - _feature_rows(config, catalogue)
+    if slots < 1:
+        raise InvrlError(f"{run.best} is of a network with other features", hint=checkpoints.OTHER)
+    head = registry.get("head", config.reg)
+    policy = make_policy(config.network, head, _feature_rows(config, catalogue), slots)
+    shared = checkpoints.load(run.best, jax.eval_shape(policy.init, jax.random.key(0)))
+
+    def level(own: Any, raw: Array, seen: Observation) -> Array:
+        return policy.order(raw, _empty(seen))
+
+    coefficients = len(head.start) if config.reg in ("coeff", "both") else 0
+    return Orderer(learned(policy), shared, None, slots, level if config.reg in LEVELS else None, coefficients)
+
+
+LEVELS = ("base", "both", "incumbent", "s_S")
+"""Forms and incumbents whose order, with nothing in stock or on order, is a level to order up to."""
+
+
+def _empty(seen: Observation) -> Observation:
+    return seen._replace(position=jnp.zeros_like(seen.position))
+
+
+def _load_baseline(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
+    if config.algo == "clairvoyant":
+        raise InvrlError("the clairvoyant knows the future: it cannot order today", hint="recommend from another run")
+    baseline = registry.get("baseline", config.algo)
+    own = _own_numbers(run, len(baseline.axes), catalogue)
+    rule = classical(baseline, config)
+
+    def level(own: Any, raw: Array, seen: Observation) -> Array:
+        return rule.act(None, own, _empty(seen)).order
+
+    return Orderer(rule, None, own, MAX_LEAD_TIME + 1, level if config.algo in LEVELS else None, 0)
+
+
+def _own_numbers(run: Run, count: int, catalogue: Catalogue) -> np.ndarray:
+    """[k, N]; an incumbent tuned for all pairs together fits any panel."""
+    shape = next(iter(_stored(run).values())).shape
+    numbers = np.asarray(checkpoints.load(run.best, np.zeros((count, *shape[1:]), np.float32)))
+    if (numbers == numbers[:, :1]).all():
+        return np.repeat(numbers[:, :1], catalogue.panel.pairs, axis=1)
+    if numbers.shape[1] != catalogue.panel.pairs:
+        hint = "recommend without --data, or train it with baseline.per_pair=false"
+        raise InvrlError(f"{run.name} was tuned pair by pair, for {numbers.shape[1]:,} pairs", hint=hint)
+    return numbers
+
+
+def _width(run: Run) -> int:
+    """Inputs of the network."""
+    kernels = [array for name, array in _stored(run).items() if "Linear_0" in name and "kernel" in name]
+    if not kernels:
+        raise InvrlError(f"{run.best} holds no network", hint=checkpoints.OTHER)
+    return kernels[0].shape[1]
+
+
+def _stored(run: Run) -> dict[str, np.ndarray]:
+    try:
+        with np.load(run.best, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        raise InvrlError(f"{run.name} is not trained yet", hint=f"invrl resume {run.path}") from None
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        raise InvrlError(f"{run.best} is damaged: {error}", hint="train again, or use another run") from None
+
+
+def _feature_rows(config: Config, catalogue: Catalogue) -> int:
+    """F of `Observation.features`."""
+    one = jnp.ones((1,))
+    known = Known(
+        jnp.ones((1, 1)), jnp.ones((1, len(catalogue.panel.ahead), 1)), jnp.ones((len(catalogue.static), 1)), one, one
+    )
+    day = jnp.ones((1, 1), int)
+    shapes = jax.eval_shape(lambda known: features(known, day, day, 1, 0, config.features)[0], known)
+    return shapes.shape[1]

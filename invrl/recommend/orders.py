@@ -1,0 +1,200 @@
+"""From facts to orders: what the simulator would do on the day, in one compiled function per review period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from invrl import placement
+from invrl.baselines.contract import expected_demand
+from invrl.config import Config
+from invrl.demand.episodes import Columns, Window, build_episode
+from invrl.recommend.facts import BIT, Facts
+from invrl.recommend.orderer import Orderer
+from invrl.recommend.state import State
+from invrl.simulator import Episode, Observation, limit
+
+STEP = 1 << 14
+"""Pairs per call of the compiled function."""
+
+
+class Block(NamedTuple):
+    """B pairs, as the compiled function takes them."""
+
+    columns: Columns  # `ahead` holds only the coming days
+    inventory: Array  # [L+1, B] units
+    own: Array | None  # [k, B]
+    pack: Array  # [B] units; 0 for none
+    minimum: Array  # [B] units
+    maximum: Array  # [B] units
+    active: Array  # [B] bool: an order may be placed
+
+
+class Answer(NamedTuple):
+    """Of B pairs; [B] where not said otherwise."""
+
+    order: Array  # units
+    wanted: Array  # units, before packs, minimum and caps
+    packed: Array  # units, before the caps
+    position: Array  # units, before the order
+    ceiling: Array  # units, the largest order
+    level: Array  # units; NaN where the form has none
+    raw: Array  # [A, B]
+    expected: Array  # units a day
+    regressors: Array  # [4, B] units a day
+
+
+def compiled(orderer: Orderer, config: Config) -> Callable[[Any, Block, Window, int], Answer]:
+    """The function (shared, blocks, window, devices) -> answers; compiled once per review period."""
+
+    @partial(jax.jit, static_argnums=(2, 3))
+    def run(shared: Any, blocks: Block, window: Window, devices: int) -> Answer:
+        return placement.map_blocks(
+            lambda shared, block: answer(orderer, config, shared, block, window), shared, blocks, devices
+        )
+
+    return run
+
+
+def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: Window) -> Answer:
+    """The orders of one block: an episode of one review, at the state as it is."""
+    past = jnp.zeros((window.start, *block.columns.ahead.shape[1:]))
+    columns = block.columns._replace(ahead=jnp.concatenate([past, block.columns.ahead]))
+    episode = orderer.rule.prepare(build_episode(columns, window, config.supply, config.features))
+    episode = episode.replace(max_order=jnp.minimum(episode.max_order, block.maximum))
+    seen = _observe(episode, block.inventory)
+    action = orderer.rule.act(shared, block.own, seen)
+    packed = in_packs(action.order, block.pack, block.minimum)
+    order = limit(packed, seen.position, episode, block.active)
+    ceiling = limit(jnp.full_like(order, jnp.inf), seen.position, episode, block.active)
+    level = jnp.full_like(order, jnp.nan) if orderer.level is None else orderer.level(block.own, action.raw, seen)
+    return Answer(
+        order=whole_below(order, packed, block.pack, block.minimum),
+        wanted=action.order,
+        packed=packed,
+        position=seen.position,
+        ceiling=ceiling,
+        level=level,
+        raw=action.raw,
+        expected=expected_demand(seen, "forecast"),
+        regressors=seen.regressors,
+    )
+
+
+def _observe(episode: Episode, inventory: Array) -> Observation:
+    return Observation(
+        inventory, inventory.sum(0), episode.features[0], episode.regressors[0], episode.level[0],
+        episode.scale, episode.spread, episode.lead_time[0].astype(inventory.dtype), episode.review_period,
+    )  # fmt: skip
+
+
+def in_packs(order: Array, pack: Array, minimum: Array) -> Array:
+    """`evaluation.rounded`, with a pack size and a minimum for each pair."""
+    size = jnp.where(pack > 0, pack, 1.0)
+    whole = jnp.where(pack > 0, size * jnp.round(order / size), order)
+    return jnp.where(whole < minimum, 0.0, whole)
+
+
+def whole_below(order: Array, packed: Array, pack: Array, minimum: Array) -> Array:
+    """The order after the caps: where they cut, whole packs below them, and none below the minimum."""
+    size = jnp.where(pack > 0, pack, 1.0)
+    cut = (order < packed) & (pack > 0)
+    whole = jnp.where(cut, size * jnp.floor(order / size), order)
+    return jnp.where(whole < minimum, 0.0, whole)
+
+
+class Desk:
+    """Takes facts and states, hands out answers; pairs are worked off in steps of one size."""
+
+    def __init__(self, orderer: Orderer, config: Config, weekday: int):
+        self.orderer, self.config, self.weekday = orderer, config, weekday
+        self.plan = placement.plan(STEP)
+        self.run = compiled(orderer, config)
+        self.shared = placement.replicate(orderer.shared, self.plan.devices)
+
+    def answers(self, facts: Facts, state: State) -> Answer:
+        """Answers as arrays [..., B] of the host."""
+        out: list[np.ndarray] = []
+        for period in np.unique(facts.review_period):
+            members = np.flatnonzero(facts.review_period == period)
+            for low in range(0, members.size, STEP):
+                index = members[low : low + STEP]
+                leaves = [np.asarray(x) for x in self._step(facts, state, index, int(period))]
+                out = out or [np.empty((*x.shape[:-1], state.rows), x.dtype) for x in leaves]
+                for whole, some in zip(out, leaves, strict=True):
+                    whole[..., index] = some[..., : index.size]
+        return Answer(*out)
+
+    def _step(self, facts: Facts, state: State, index: np.ndarray, period: int) -> Answer:
+        padded = np.resize(index, self.plan.block * self.plan.blocks)
+        block = self._block(facts, state, padded)
+
+        def cut(column: np.ndarray) -> np.ndarray:
+            """[..., B] to [blocks, ..., block]."""
+            return np.moveaxis(column.reshape(*column.shape[:-1], self.plan.blocks, self.plan.block), -2, 0)
+
+        days = len(facts.demand)
+        window = Window(days, days, days + 1, 1, period, self.orderer.slots, (self.weekday - days) % 7)
+        blocks = placement.put(jax.tree.map(cut, block), self.plan.devices)
+        found = jax.device_get(self.run(self.shared, blocks, window, self.plan.devices))
+        return jax.tree.map(lambda x: np.moveaxis(x, 0, -2).reshape(*x.shape[1:-1], -1), found)
+
+    def _block(self, facts: Facts, state: State, index: np.ndarray) -> Block:
+        numbers = {name: column[index] for name, column in state.numbers.items()}
+        days = len(facts.demand)
+
+        def given(name: str, default: float) -> np.ndarray:
+            values = numbers.get(name, np.full(index.size, np.nan))
+            return np.where(np.isnan(values), default, values).astype(np.float32)
+
+        columns = Columns(
+            demand=facts.demand[:, index],
+            ahead=facts.coming[..., index].astype(np.float32),
+            static=facts.static[:, index],
+            regressors=None if facts.regressors is None else facts.regressors[None, :, index],
+            lead_time=facts.lead_time[None, index],
+            first_review=np.full(index.size, days, np.int32),
+            initial_stock=state.on_hand[index],
+            scale=facts.scale[index],
+            spread=facts.spread[index],
+            weight=np.ones(index.size, np.float32),
+        )
+        own = self.orderer.own
+        supply = self.config.supply
+        return Block(
+            columns=columns,
+            inventory=np.concatenate([state.on_hand[None, index], state.due[:, index]]),
+            own=None if own is None else self._own(own, facts.pair[index]),
+            pack=given("pack_size", supply.pack_size),
+            minimum=given("min_order", supply.min_order),
+            maximum=given("max_order", np.inf),
+            active=(given("review", 1) > 0) & ~(given("do_not_order", 0) > 0),
+        )
+
+    def _own(self, numbers: np.ndarray, pair: np.ndarray) -> np.ndarray:
+        """[k, B] an incumbent's numbers; new pairs get the median."""
+        return np.where(pair >= 0, numbers[:, pair], np.median(numbers, axis=1, keepdims=True)).astype(np.float32)
+
+
+def flags_of(facts: Facts, state: State, answer: Answer) -> np.ndarray:
+    """[B] int: those of the facts, and what became of the order."""
+    review, never = (np.nan_to_num(state.numbers.get(n, np.full(state.rows, d)), nan=d) for n, d in REVIEW)
+    free = (review > 0) & ~(never > 0)
+    kept = answer.packed > 0
+    found = {
+        "not_review_day": review <= 0,
+        "do_not_order": never > 0,
+        "capped": free & kept & (answer.ceiling < answer.packed),
+        "rounded": free & kept & (answer.packed != np.maximum(answer.wanted, 0)),
+        "below_minimum": free & (answer.wanted > 0) & (answer.order == 0) & (answer.ceiling > 0),
+    }
+    return facts.flags | sum(np.where(where, BIT[name], 0) for name, where in found.items())
+
+
+REVIEW = (("review", 1.0), ("do_not_order", 0.0))

@@ -1,0 +1,76 @@
+"""The paper's grid: signed differences to one cell, and the absolute table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invrl import comparison
+from invrl.report.facts import Facts
+from invrl.report.markup import Markup, graded, make_section, table, words
+
+
+def section(facts: Facts) -> str:
+    compared = facts.comparison
+    blocks = [_block(facts, name, rows) for name, rows in comparison.grid_rows(compared).items()]
+    intro = (
+        f"Differences to *{compared.reference}* on the same pairs, days and demand; below zero is better in both "
+        f"rows. Green and red differences are clear (their 95 % interval excludes zero), grey ones may be chance. "
+        f"Configurations were chosen on validation days only."
+    )
+    left_out = f"Left out, not finished: {', '.join(facts.skipped)}." if facts.skipped else ""
+    return make_section(
+        "grid", "The grid", words(intro), "".join(blocks), "<h3>In absolute numbers</h3>", _absolute(facts),
+        words(left_out, "note") if left_out else "",
+    )  # fmt: skip
+
+
+def _block(facts: Facts, name: str, rows: list[dict[str, Any]]) -> str:
+    """One algorithm's two rows; its forms in columns."""
+    heading = "Incumbents" if name == "incumbents" else name.upper()
+    marked = [
+        {
+            (heading if key == "" else _column(key)): value if key == "" else graded(_minus(value), _verdict(value))
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
+    return table(marked, kind="grid")
+
+
+def _column(key: str) -> str:
+    return key.upper() if key in ("none", "base", "coeff", "both") else key.replace("_", " ")
+
+
+def _verdict(text: str) -> str:
+    if not text.endswith("*"):
+        return "even"
+    return "better" if text.startswith("-") else "worse"
+
+
+def _minus(text: str) -> str:
+    """A hyphen alone stays: the reference itself."""
+    return text if text == "-" else text.replace("-", "\N{MINUS SIGN}")
+
+
+def _absolute(facts: Facts) -> str:
+    compared = facts.comparison
+    note = (
+        f"{facts.split.capitalize()} days, {compared.pairs:,} pairs, {compared.demand} demand; small figures are 95 % "
+        f"intervals. `trials` counts the configurations that a cell was chosen from, `runs` the seeds of the chosen "
+        f"one. The last column is the paired difference of the objective to {compared.reference}."
+    )
+    return table([_tidy(row) for row in comparison.absolute_rows(compared)], note, "absolute")
+
+
+def _tidy(row: dict[str, Any]) -> dict[str, Any]:
+    *others, (name, last) = row.items()
+    return {**{key: _with_interval(value) for key, value in others}, name: graded(_minus(last), _verdict(last))}
+
+
+def _with_interval(value: Any) -> Any:
+    """`1.2 [1.1, 1.3]` with the interval small."""
+    mean, bracket, rest = str(value).partition(" [")
+    if not bracket:
+        return value
+    low, high = rest.rstrip("]").split(", ")
+    return Markup(f"{mean} <small>{low} to {high}</small>")

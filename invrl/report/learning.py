@@ -1,0 +1,157 @@
+"""Learning curves, the diagnostics of the chosen runs, and how far training days flatter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from invrl import curves, pictures, registry, session
+from invrl.comparison import Cell
+from invrl.curves import GROUPS, Group, Line
+from invrl.evaluation import Rule, classical, make_simulate
+from invrl.experiment import Experiment
+from invrl.pictures import Frame, Scale
+from invrl.report.facts import Facts, cell_label
+from invrl.report.markup import SMALL, figure, folded, legend, make_section, side_by_side, table
+from invrl.runs import Run
+
+DIAGNOSTICS = ("stockout", "turnover", "bellman", "q", "explained", "kl", "bound", "zero", "gradient")
+
+
+def section(facts: Facts) -> str:
+    cells = [cell for cell in facts.comparison.cells if cell.reg and facts.best_run(cell).metrics()]
+    if not cells:
+        return ""
+    algos = [algo for algo in registry.ALGORITHMS if any(cell.algo == algo for cell in cells)]
+    learning = [_learning(facts, algo) for algo in algos]
+    diagnostics = [_diagnostics(facts, [cell for cell in cells if cell.algo == algo]) for algo in algos]
+    return make_section(
+        "learning", "Learning", side_by_side(*learning), _gap(facts, cells),
+        *(folded(f"Diagnostics of {algo.upper()}", part) for algo, part in zip(algos, diagnostics, strict=True)),
+    )  # fmt: skip
+
+
+def _learning(facts: Facts, algo: str) -> str:
+    """All runs of one algorithm; those of the chosen configurations stand out."""
+    chosen = {name for cell in facts.comparison.cells for name in cell.runs}
+    found = [run for run in facts.found.values() if run.config.algo == algo]
+    lines = curves.panels(found, ["objective"])[0].lines
+    lines = [line for line in lines if line.key == "validation_objective"]
+    rival = _rival_on_validation(facts)
+    inks = {run.name: run.config.reg for run in found}
+    picture = _chart(GROUPS["objective"], lines, inks, rival, {run.name for run in found} - chosen)
+    forms = [reg for reg in registry.HEADS if reg in inks.values()]
+    level = [("incumbent", "dashed", f"{facts.rival.name}, tuned")] if facts.rival and rival is not None else []
+    pale = " Pale lines are configurations that validation did not choose." if set(inks) - chosen else ""
+    caption = (
+        "The objective on validation days while training goes on; lower is better. "
+        f"The policy kept is the one at the lowest point of its line.{pale}"
+    )
+    return figure(picture, caption, legend([*((reg, "line", reg.upper()) for reg in forms), *level]), algo.upper())
+
+
+def _rival_on_validation(facts: Facts) -> float | None:
+    if facts.rival is None:
+        return None
+    policies = facts.content["splits"]["validation"]["policies"]
+    return policies[facts.rival.name]["objective"][0] if facts.rival.name in policies else None
+
+
+def _chart(
+    group: Group, lines: list[Line], inks: dict[str, str], level: float | None = None, pale: set[str] | None = None
+) -> str:
+    """Curves over updates; the main metric solid, further ones thin."""
+    values = [line.value for line in lines]
+    low, high = curves.focus(values)
+    if level is not None:
+        pad = 0.05 * (high - low)
+        low, high = min(low, level - pad), max(high, level + pad)
+    log = group.log and all(np.nanmin(v) > 0 for v in values)
+    y = _log_scale(values) if log else Scale(low, high)
+    last = max(float(line.update[-1]) for line in lines)
+    frame = Frame(44, 24, SMALL - 54, 150, Scale(0.0, last), y)
+    drawn = [
+        pictures.line(
+            frame, line.update, np.clip(line.value, y.low, y.high), inks[line.run],
+            "pale" if pale and line.run in pale else "thin dashed" if line.key != group.keys[0] else "",
+        )
+        for line in lines
+    ]  # fmt: skip
+    ends = [_best(frame, line, inks[line.run]) for line in lines if line.key == "validation_objective" and not (pale and line.run in pale)]
+    if level is not None:
+        v = float(frame.up(level))
+        drawn.append(pictures.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
+    return pictures.svg(SMALL, 216, pictures.axes(frame, "updates", group.title), *drawn, *ends, label=group.title)
+
+
+def _log_scale(values: list[np.ndarray]) -> Scale:
+    low, high = min(np.nanmin(v) for v in values), max(np.nanmax(v) for v in values)
+    return Scale(float(low) / 1.15, float(high) * 1.15, log=True)
+
+
+def _best(frame: Frame, line: Line, ink: str) -> str:
+    k = int(np.nanargmin(line.value))
+    u, v = float(frame.across(line.update[k])), float(frame.up(line.value[k]))
+    return pictures.marker(u, v, "small", ink, f"{line.run}: {line.value[k]:.4g} at update {line.update[k]:,}")
+
+
+def _diagnostics(facts: Facts, cells: list[Cell]) -> str:
+    """The chosen runs' other metrics, one colour per form."""
+    chosen = [facts.best_run(cell) for cell in cells]
+    inks = {run.name: run.config.reg for run in chosen}
+    logged = {key for run in chosen for key in run.metrics()[-1]}
+    wanted = [name for name in DIAGNOSTICS if logged & set(GROUPS[name].keys)]
+    entries = legend([(reg, "line", reg.upper()) for reg in inks.values()])
+    figures = [
+        figure(_chart(panel.group, panel.lines, inks), f"{panel.group.tells[0].upper()}{panel.group.tells[1:]}.", entries)
+        for panel in curves.panels(chosen, wanted)
+    ]
+    return side_by_side(*figures)
+
+
+def _gap(facts: Facts, cells: list[Cell]) -> str:
+    """How much of an advantage over the incumbent survives on days that were not trained on."""
+    if facts.rival is None or facts.rival.name not in facts.numbers:
+        return ""
+    name = facts.rival.name
+    base = _rival_objectives(facts, name)
+    rows = []
+    for cell in cells:
+        run = facts.best_run(cell)
+        mine = _objectives(facts, run)
+        change = {split: 100 * (mine[split] / base[split] - 1) for split in mine}
+        rows.append({"policy": cell_label(cell), **{split: f"{c:+.1f} %".replace("-", "\N{MINUS SIGN}") for split, c in change.items()}})
+    note = (
+        f"The objective against the {name}'s on the same days, whose safety factor was tuned on the training days "
+        f"too. An advantage that is large on training days and gone on test days was *learned by heart*."
+    )
+    return "<h3>Does it hold on later days?</h3>" + table(rows, note)
+
+
+def _objectives(facts: Facts, run: Run) -> dict[str, float]:
+    policies = run.read("results.json")["splits"]
+    experiment = facts.experiment_of(run)
+    rule, shared, _ = session.restore(run, experiment)
+    name = run.read("results.json")["policy"]
+    return {
+        "training days": _on_training(experiment, rule, shared, None),
+        "validation days": policies["validation"]["policies"][name]["objective"][0],
+        "test days": policies["test"]["policies"][name]["objective"][0],
+    }
+
+
+def _rival_objectives(facts: Facts, name: str) -> dict[str, float]:
+    rule = classical(registry.get("baseline", name), facts.experiment.config)
+    splits = facts.content["splits"]
+    return {
+        "training days": _on_training(facts.experiment, rule, None, facts.numbers[name]),
+        "validation days": splits["validation"]["policies"][name]["objective"][0],
+        "test days": splits["test"]["policies"][name]["objective"][0],
+    }
+
+
+def _on_training(experiment: Experiment, rule: Rule, shared: object, own: np.ndarray | None) -> float:
+    dataset = experiment.train
+    mine = None if own is None else own[:, dataset.pairs]
+    found = make_simulate(rule, experiment.config)(shared, dataset, mine)["objective"]
+    weight = experiment.weight[dataset.pairs].astype(np.float64)
+    return float(weight @ found / weight.sum())

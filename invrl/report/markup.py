@@ -1,0 +1,102 @@
+"""HTML of the report: pure functions from words and pictures to markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+WIDE, NARROW = 860, 360
+"""Widths of the two drawings of a figure that fills the page: for a desk, for a phone."""
+SMALL = 400
+"""Width of a figure that stands beside another."""
+
+
+def make_section(key: str, title: str, *parts: str) -> str:
+    body = "".join(parts)
+    return f'<section id="{key}"><h2>{escape(title)}</h2>{body}</section>' if body else ""
+
+
+def words(text: str, kind: str = "") -> str:
+    """A paragraph; `*so*` is emphasised."""
+    return f"<p{_kind(kind)}>{emphasised(text)}</p>"
+
+
+def emphasised(text: str) -> str:
+    """Escaped text with `*so*` in bold."""
+    parts = escape(text).split("*")
+    return "".join(f"<b>{part}</b>" if k % 2 else part for k, part in enumerate(parts))
+
+
+def figure(picture: str, caption: str, legend: str = "", title: str = "") -> str:
+    """A picture with its title above, legend and caption below."""
+    head = f"<h3>{escape(title)}</h3>" if title else ""
+    note = f"<figcaption>{emphasised(caption)}</figcaption>" if caption else ""
+    return f"<figure>{head}{picture}{legend}{note}</figure>"
+
+
+def twice(draw: Callable[[int], str]) -> str:
+    """One drawing for wide pages and one for narrow ones, so that type keeps its size."""
+    return f'<div class="wide">{draw(WIDE)}</div><div class="narrow">{draw(NARROW)}</div>'
+
+
+def side_by_side(*figures: str) -> str:
+    return f'<div class="beside">{"".join(figures)}</div>' if any(figures) else ""
+
+
+def legend(entries: Sequence[tuple[str, str, str]]) -> str:
+    """(ink, kind, words) of each mark; kinds: line, dashed, dot, bar, box."""
+    keys = (f'<span class="key"><i class="{kind} ink-{ink}"></i>{escape(label)}</span>' for ink, kind, label in entries)
+    return f'<div class="legend">{"".join(keys)}</div>'
+
+
+class Markup(str):
+    """A table cell that is markup already."""
+
+
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "", kind: str = "") -> str:
+    """Rows with the same keys; the first column heads its row; wide tables scroll by themselves."""
+    if not rows:
+        return ""
+    names = list(rows[0])
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    body = "".join(f"<tr>{_line(list(row.values()))}</tr>" for row in rows)
+    note = f'<p class="note">{emphasised(caption)}</p>' if caption else ""
+    markup = f"<table{_kind(kind)}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0">{markup}</div>{note}'
+
+
+def _line(values: list[Any]) -> str:
+    first, *others = map(_content, values)
+    return f'<th scope="row">{first}</th>' + "".join(f"<td>{value}</td>" for value in others)
+
+
+def _content(value: Any) -> str:
+    if isinstance(value, Markup):
+        return value
+    return escape("-" if value is None else str(value))
+
+
+def graded(text: str, verdict: str) -> Markup:
+    """A difference in the colour of its verdict: better, worse or even; what follows `±` is small."""
+    mean, plus_minus, half = text.partition(" ±")
+    small = f" <small>{escape(plus_minus.strip())} {escape(half.strip().rstrip('*'))}</small>" if plus_minus else ""
+    return Markup(f'<span class="{verdict}">{escape(mean)}</span>{small}')
+
+
+def folded(title: str, *parts: str) -> str:
+    """Details that stay closed until asked for."""
+    return f"<details><summary>{escape(title)}</summary>{''.join(parts)}</details>" if any(parts) else ""
+
+
+def tile(name: str, value: str, unit: str, lines: Sequence[str]) -> str:
+    """A big number with the lines that put it in place; lines are markup."""
+    notes = "".join(f"<div>{line}</div>" for line in lines)
+    return (
+        f'<div class="tile"><div class="name">{escape(name)}</div>'
+        f'<div class="value">{escape(value)}<small>{escape(unit)}</small></div>{notes}</div>'
+    )
+
+
+def _kind(kind: str) -> str:
+    return f' class="{kind}"' if kind else ""

@@ -1,0 +1,99 @@
+"""How much tuning a policy form needs: the best policy found against the configurations tried."""
+
+from __future__ import annotations
+
+from math import comb
+from typing import NamedTuple
+
+import numpy as np
+
+from invrl import pictures, registry
+from invrl.config import to_tree
+from invrl.pictures import Frame, Scale
+from invrl.report.facts import Facts, validation_score
+from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side
+from invrl.runs import Run
+
+
+class Trials(NamedTuple):
+    """The configurations tried in one cell."""
+
+    algo: str
+    reg: str
+    validation: np.ndarray  # [n] objective, mean over seeds
+    score: np.ndarray  # [n] objective on the reported split, mean over seeds
+
+
+def best_of(validation: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """[n] expected score of the policy that validation chooses among k = 1 ... n of the trials.
+
+    The trials come in random order: trial i of rank r is the best of k drawn from n with
+    probability C(n - 1 - r, k - 1) / C(n, k). (Dodge et al. 2019, without replacement.)
+    """
+    n = validation.size
+    ranked = score[np.argsort(validation, kind="stable")]
+    chance = np.array([[comb(n - 1 - r, k - 1) / comb(n, k) for r in range(n)] for k in range(1, n + 1)])
+    return chance @ ranked
+
+
+def section(facts: Facts) -> str:
+    trials = [found for found in by_cell(list(facts.found.values()), facts.split) if found.validation.size > 1]
+    if not trials:
+        return ""
+    figures = [_figure(facts, algo, [t for t in trials if t.algo == algo]) for algo in registry.ALGORITHMS]
+    return make_section("tuning", "Tuning", side_by_side(*(f for f in figures if f)))
+
+
+def by_cell(found: list[Run], split: str) -> list[Trials]:
+    """The trials of every learned cell; runs that differ by their seed only are one trial."""
+    cells: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
+    for run in found:
+        config = run.config
+        if config.algo not in registry.ALGORITHMS:
+            continue
+        content = run.read("results.json")
+        score = content["splits"][split]["policies"][content["policy"]]["objective"][0]
+        same = repr(to_tree(config) | {"seed": None})
+        cells.setdefault((config.algo, config.reg), {}).setdefault(same, []).append((validation_score(run), score))
+    return [
+        Trials(*cell, *np.array([np.mean(seeds, axis=0) for seeds in tried.values()]).T)
+        for cell, tried in cells.items()
+    ]
+
+
+def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
+    if not trials:
+        return ""
+    lines = [best_of(t.validation, t.score) for t in trials]
+    level = facts.rival.means["objective"].mean if facts.rival else None
+    values = [*np.concatenate(lines), *([level] if level is not None else [])]
+    most = max(line.size for line in lines)
+    frame = Frame(44, 24, SMALL - 54, 150, Scale(0.8, most + 0.2), pictures.around(values, 0.1))
+    drawn = [
+        pictures.line(frame, np.arange(1, line.size + 1), line, t.reg) + _dots(frame, line, t)
+        for t, line in zip(trials, lines, strict=True)
+    ]
+    if level is not None:
+        v = float(frame.up(level))
+        drawn.append(pictures.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
+    stride = max(1, most // 8)
+    marks = [(float(k), str(k)) for k in range(1, most + 1, stride)]
+    picture = pictures.svg(
+        SMALL, 216, pictures.axes(frame, "configurations tried", "objective", marks), *drawn, label="Tuning curve"
+    )
+    caption = (
+        f"Expected objective on {facts.split} days of the policy that validation picks, when only so many of the "
+        f"configurations are tried, in random order. A line that is *low from the start* needs little tuning."
+    )
+    entries = [(t.reg, "line", t.reg.upper()) for t in trials]
+    named = [("incumbent", "dashed", facts.rival.name)] if facts.rival else []
+    return figure(picture, caption, legend([*entries, *named]), algo.upper())
+
+
+def _dots(frame: Frame, line: np.ndarray, trials: Trials) -> str:
+    return "".join(
+        pictures.marker(
+            float(frame.across(k + 1)), float(frame.up(value)), "small", trials.reg, f"{k + 1}: {value:.4g}"
+        )
+        for k, value in enumerate(line)
+    )

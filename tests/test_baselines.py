@@ -1,0 +1,244 @@
+"""Incumbents: their rules by hand, known optima, and the bound that none may cross."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import make_episode, make_experiment, make_panel, observation, poisson_panel
+
+from invrl import registry
+from invrl.baselines import search
+from invrl.baselines.capped_base_stock import CAPPED_BASE_STOCK
+from invrl.baselines.clairvoyant import CRUMB, with_hindsight
+from invrl.baselines.constant import CONSTANT
+from invrl.baselines.contract import Baseline, expected_demand
+from invrl.baselines.forecast_base_stock import INCUMBENT
+from invrl.baselines.s_S import S_S
+from invrl.evaluation import classical, make_simulate
+from invrl.experiment import Experiment
+from invrl.metrics import prices
+from invrl.simulator import Observation
+
+# ---- by hand ------------------------------------------------------------------------------
+
+SEEN = observation(
+    inventory=[[4.0, 30.0], [3.0, 0.0], [0.0, 0.0]], regressors=[[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [6.0, 6.0]],
+    level=[9.0, 9.0], scale=[5.0, 5.0], spread=[2.0, 2.0], lead_time=[1.0, 1.0], review_period=3,
+)  # fmt: skip
+# lead time 1 + review period 3 = 4 days of protection, sqrt(4) = 2; positions 7 and 30
+DEMAND = np.float32([5.0, 5.0])
+
+
+def numbers(*values: float) -> np.ndarray:
+    return np.repeat(np.float32(values)[:, None], 2, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "orders"),
+    [
+        # 5 * 4 + 1 * 2 * 2 = 24, less 7 = 17; 30 is above
+        (INCUMBENT, numbers(1.0), [17, 0]),
+        # s = 24, S = 24 + 2 * 5 * 3 = 54: 7 <= 24 orders 47; 30 > 24 orders nothing
+        (S_S, numbers(1.0, 2.0), [47, 0]),
+        # as the incumbent, but at most 0.5 * 5 * 3 = 7.5
+        (CAPPED_BASE_STOCK, numbers(1.0, 0.5), [7.5, 0]),
+        (CONSTANT, numbers(0.8), [12, 12]),  # 0.8 * 5 * 3
+    ],
+)
+def test_orders_by_hand(rule: Baseline, own: np.ndarray, orders: list[float]) -> None:
+    np.testing.assert_allclose(rule.order(own, DEMAND, SEEN), orders, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("forecast", "demand"),
+    [("short", 1.0), ("long", 2.0), ("mean", 5.0), ("forecast", (3 * 1 + 6 * 3) / 4)],
+)
+def test_expected_demand_by_hand(forecast: str, demand: float) -> None:
+    np.testing.assert_allclose(expected_demand(SEEN, forecast), [demand, demand])
+
+
+# ---- every registered incumbent -----------------------------------------------------------
+
+
+@pytest.fixture(params=sorted(registry.BASELINES))
+def baseline(request: Any) -> Baseline:
+    return registry.get("baseline", request.param)
+
+
+def drawn_numbers(baseline: Baseline, pairs: int, seed: int = 0) -> np.ndarray:
+    """[k, N] points of the search grid, another one for each pair."""
+    rng = np.random.default_rng(seed)
+    columns = [rng.choice(np.linspace(*axis), pairs) for axis in baseline.axes]
+    return np.array(columns, np.float32).reshape(len(columns), pairs)
+
+
+def random_observation(pairs: int) -> Observation:
+    rng = np.random.default_rng(1)
+    demand = rng.gamma(2, 3, (7, pairs))
+    return observation(
+        inventory=rng.normal(5, 20, (4, pairs)), regressors=demand[:4], level=demand[4], scale=demand[5],
+        spread=demand[6], lead_time=rng.integers(0, 4, pairs), review_period=2,
+    )  # fmt: skip
+
+
+def test_axes_are_searchable(baseline: Baseline) -> None:
+    for low, high, steps in baseline.axes:
+        assert low < high and steps >= 2
+    assert np.prod([steps for *_, steps in baseline.axes]) < 1000
+
+
+@pytest.mark.usefixtures("strict_ranks")
+def test_orders_are_finite_not_negative_and_pair_by_pair(baseline: Baseline) -> None:
+    seen, own = random_observation(64), drawn_numbers(baseline, 64)
+    order = np.asarray(baseline.order(own, seen.regressors[0], seen))
+    assert order.shape == (64,) and np.isfinite(order).all() and (order >= 0).all() and (order > 0).any()
+    cut = Observation(*(x if isinstance(x, int) else x[..., 5:9] for x in seen))
+    np.testing.assert_array_equal(baseline.order(own[:, 5:9], cut.regressors[0], cut), order[5:9])
+
+
+@pytest.mark.usefixtures("strict_ranks")
+def test_orders_scale_with_the_unit(baseline: Baseline) -> None:
+    seen, own = random_observation(64), drawn_numbers(baseline, 64)
+    names = ("inventory", "position", "regressors", "level", "scale", "spread")
+    tenfold = seen._replace(**{name: 10 * getattr(seen, name) for name in names})
+    one, ten = (baseline.order(own, s.regressors[0], s) for s in (seen, tenfold))
+    np.testing.assert_allclose(ten, 10 * np.asarray(one), rtol=1e-4, atol=1e-3)
+
+
+# ---- the clairvoyant ----------------------------------------------------------------------
+
+
+def cost_of(name: str, experiment: Experiment, part: str = "train") -> np.ndarray:
+    """[N'] cost under random numbers of the grid."""
+    baseline, dataset = registry.get("baseline", name), getattr(experiment, part)
+    simulate = make_simulate(classical(baseline, experiment.config), experiment.config)
+    return simulate(None, dataset, drawn_numbers(baseline, dataset.pairs.size))["cost"]
+
+
+@pytest.fixture(scope="module")
+def seasonal() -> Experiment:
+    """200 pairs; those with an odd number start without stock."""
+    panel = poisson_panel(80, 200, seed=3)
+    stock = np.where(np.arange(200) % 2, 0, 6 * panel.demand.mean(0)).astype(np.float32)
+    return make_experiment(
+        replace(panel, initial_stock=stock), "objective.kind=cost", "features.groups=[]", "supply.lead_time=1,5",
+        "supply.review_period=2", "supply.first_review=spread",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bound(seasonal: Experiment) -> np.ndarray:
+    return cost_of("clairvoyant", seasonal)
+
+
+@pytest.mark.parametrize("name", sorted(registry.BASELINES))
+def test_the_clairvoyant_is_never_beaten(name: str, seasonal: Experiment, bound: np.ndarray) -> None:
+    crumb = 0.1 * CRUMB  # that much stock it keeps, at 0.1 a unit and day
+    excess = cost_of(name, seasonal) - bound + crumb
+    stocked, empty = excess[::2], excess[1::2]
+    assert stocked.min() >= -1e-4
+    assert empty.min() >= -1e-4  # what was lost before the first arrival need not be ordered
+
+
+def test_the_clairvoyant_never_runs_out_once_its_orders_arrive(seasonal: Experiment) -> None:
+    baseline = registry.get("baseline", "clairvoyant")
+    found = make_simulate(classical(baseline, seasonal.config), seasonal.config)(None, seasonal.test, np.zeros((0, 200)))
+    assert found["stockout_rate"].max() == 0
+    assert found["fill_rate"].min() == pytest.approx(1)
+    # a review every 2 days: the second day's demand waits one night, and a crumb
+    assert found["turnover_time"].mean() < 0.6
+
+
+def test_hindsight_by_hand() -> None:
+    episode = make_episode(np.array([[[1.0], [2.0]], [[3.0], [4.0]], [[5.0], [6.0]]]), lead_time=1, initial=[[9.0], [0.0]])
+    coming = with_hindsight(episode).regressors[:, 0, 0]
+    # days t .. t + 1 + 2: (1 + 2 + 3) / 3, (3 + 4 + 5) / 3, and (5 + 6) / 3 where the panel ends
+    np.testing.assert_allclose(coming, [2.0, 4.0, 11 / 3], rtol=1e-6)
+
+
+# ---- tuning -------------------------------------------------------------------------------
+
+STATIONARY = (
+    "objective.kind=cost", "objective.per=unit", "objective.penalty=9", "objective.holding=1", "features.groups=[]",
+    "baseline.forecast=mean", "supply.lead_time=2", "supply.review_period=1", "split.history_days=0",
+    "split.warmup_days=0", "split.validation_days=2", "split.test_days=2",
+)  # fmt: skip
+"""Lead time 2, penalty 9, holding 1; with Poisson(5) demand the optima are published."""
+
+
+@cache
+def stationary(unmet: str) -> Experiment:
+    demand = np.random.default_rng(0).poisson(5, (500, 64))
+    return make_experiment(make_panel(demand), *STATIONARY, f"supply.unmet={unmet}")
+
+
+def tuned(name: str, experiment: Experiment) -> tuple[np.ndarray, float]:
+    """The best numbers and their mean cost on the training days."""
+    baseline, dataset = registry.get("baseline", name), experiment.train
+    weight = experiment.weight[dataset.pairs]
+    own = search.fit(baseline, dataset, weight, prices(experiment.config.objective), experiment.config)
+    assert own.shape == (len(baseline.axes), 1)
+    simulate = make_simulate(classical(baseline, experiment.config), experiment.config)
+    found = simulate(None, dataset, np.broadcast_to(own, (len(own), dataset.pairs.size)))
+    return own[:, 0], float(found["cost"].mean())
+
+
+def test_search_finds_the_newsvendor_level() -> None:
+    own, cost = tuned("incumbent", stationary("backlog"))
+    # optimal S = 20 and cost 7.123 for demand of 3 days: mean 15, sd sqrt(15)
+    assert 15 + own[0] * np.sqrt(15) == pytest.approx(20, abs=0.6)
+    assert cost == pytest.approx(7.123, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "cost"), [("incumbent", 6.31626), ("capped_base_stock", 6.11909)], ids=["base-stock", "capped"]
+)
+def test_search_finds_the_published_lost_sales_costs(name: str, cost: float) -> None:
+    assert tuned(name, stationary("lost"))[1] == pytest.approx(cost, rel=0.02)
+
+
+def test_search_returns_the_best_of_its_grid() -> None:
+    """Against `make_simulate`, candidate by candidate; the finer grid may only improve."""
+    experiment = stationary("backlog")
+    (axis,) = INCUMBENT.axes
+    simulate = make_simulate(classical(INCUMBENT, experiment.config), experiment.config)
+    costs = [simulate(None, experiment.train, np.full((1, 64), z))["objective"].mean() for z in np.linspace(*axis)[8:16]]
+    own, cost = tuned("incumbent", experiment)
+    assert cost <= min(costs) + 1e-4
+    step = (axis[1] - axis[0]) / (axis[2] - 1)
+    assert abs(own[0] - np.linspace(*axis)[8 + int(np.argmin(costs))]) <= step + 1e-6
+
+
+def test_pair_by_pair_numbers_differ_and_cost_less() -> None:
+    rng = np.random.default_rng(1)
+    demand = np.stack([rng.poisson(5, 300), rng.geometric(1 / 6, 300) - 1, np.full(300, 4.0)], 1)
+    experiment = make_experiment(make_panel(demand), *STATIONARY, "supply.unmet=backlog", "baseline.per_pair=true")
+    price = prices(experiment.config.objective)
+    own = search.fit(INCUMBENT, experiment.train, np.ones(3), price, experiment.config)
+    assert own.shape == (1, 3) and len(set(own[0])) > 1
+    simulate = make_simulate(classical(INCUMBENT, experiment.config), experiment.config)
+    each = simulate(None, experiment.train, own)["cost"]
+    for z in np.linspace(*INCUMBENT.axes[0]):
+        assert (each <= simulate(None, experiment.train, np.full((1, 3), z))["cost"] + 1e-3).all()
+
+
+def test_weights_steer_the_search() -> None:
+    """Two pairs that want different numbers: the one that counts gets its own."""
+    rng = np.random.default_rng(2)
+    demand = np.stack([rng.poisson(5, 300), np.full(300, 4.0)], 1)
+    experiment = make_experiment(make_panel(demand), *STATIONARY, "supply.unmet=backlog", "baseline.per_pair=true")
+    price = prices(experiment.config.objective)
+    alone = search.fit(CONSTANT, experiment.train, np.ones(2), price, experiment.config)
+    shared = make_experiment(make_panel(demand), *STATIONARY, "supply.unmet=backlog")
+    for pair in (0, 1):
+        weight = np.eye(2)[pair]
+        own = search.fit(CONSTANT, shared.train, weight, price, shared.config)
+        assert abs(own[0, 0] - alone[0, pair]) <= 0.025 + 1e-6
+
+
+def test_nothing_to_tune() -> None:
+    assert search.fit(registry.get("baseline", "clairvoyant"), None, None, None, None).shape == (0, 1)  # type: ignore[arg-type]
