@@ -21,6 +21,7 @@ def labels(experiment: Experiment, by: str, pairs: np.ndarray) -> np.ndarray:
         InvrlError: no such class.
     """
     panel = experiment.panel
+    assert panel.lead_time is not None and panel.review_period is not None  # with_supply
     if by == "velocity":
         scale, _ = scale_of(panel, experiment.training_days)
         edges = np.quantile(scale, [1 / 3, 2 / 3])

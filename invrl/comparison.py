@@ -125,7 +125,9 @@ def _beside(first: tuple[Run, dict], split: str, resamples: int, taken: set[str]
     return [_make_cell(name, None, (run.name,), 1, [(arrays, name)], resamples) for name in names if "/" not in name]
 
 
-def _make_cell(algo, reg, names, trials, arrays: list[tuple[dict, str]], resamples: int) -> Cell:
+def _make_cell(
+    algo: str, reg: str | None, names: tuple[str, ...], trials: int, arrays: list[tuple[dict, str]], resamples: int
+) -> Cell:
     first = arrays[0][0]
     weight = first["weight"].astype(np.float64)
     per_seed = {m: np.stack([a[f"{policy}:{m}"] for a, policy in arrays]) for m in CELL_MEASURES}

@@ -173,19 +173,19 @@ class DDPG:
     """Deep deterministic policy gradient (Lillicrap et al. 2016); an update is one rollout and
     `gradient_steps` minibatches."""
 
-    actor_learning_rate: float = 1e-4
+    actor_learning_rate: float = 1e-3
     critic_learning_rate: float = 1e-3
     final_rate: float = 0.1
     """Share of the learning rates left at the last update, reached by a cosine."""
     clip_norm: float = 10.0
     """Global gradient norm, of the actor and of the critic each."""
-    gamma: float = 0.9
+    gamma: float = 0.95
     """Discount from one order to the next."""
     tau: float = 0.005
     """Share of the online networks that the targets take over in each gradient step (Polyak)."""
     noise: float = 0.3
     """Standard deviation of the exploration noise on raw actions, at the first update ..."""
-    final_noise: float = 0.1
+    final_noise: float = 0.2
     """... and at the last, reached by a cosine."""
     learning_starts: int = 0
     """Updates whose raw actions are drawn evenly from the box, before the actor acts."""
@@ -230,7 +230,7 @@ class PPO:
     """Share of the learning rate left at the last update, reached by a cosine."""
     clip_norm: float = 0.5
     """Global gradient norm, of policy and value network together."""
-    gamma: float = 0.9
+    gamma: float = 0.95
     """Discount from one order to the next."""
     trace: float = 0.9
     """Lambda of the generalised advantage estimate."""
@@ -393,8 +393,10 @@ def build(tree: Mapping[str, Any]) -> Config:
     """A checked Config from nested tables; all errors are reported together."""
     errors: list[tuple[str, str]] = []
     config = _struct(Config, tree, "", errors)
+    if len(errors) == 1:
+        raise InvrlError(*errors[0])
     if errors:
-        raise InvrlError("\n".join(message for message, _ in errors), hint=errors[0][1])
+        raise InvrlError("\n       ".join(f"{message}; {hint}" for message, hint in errors))
     return config
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,34 +31,44 @@ GROUPS: dict[str, Group] = {
         "objective", ("validation_objective", "loss"),
         "what training minimises, on validation days (and, for DS, its smooth twin on training days)",
     ),
-    "stockout": Group("stockout rate", ("validation_stockout_rate",), "share of validation days that end without stock"),
-    "turnover": Group("turnover time", ("validation_turnover_time",), "days that a unit stays, on validation days"),
+    "stockout": Group(
+        "stockout rate", ("validation_stockout_rate",), "share of validation days that end without stock"
+    ),
+    "turnover": Group(
+        "turnover time", ("validation_turnover_time",), "days that a unit stays, on validation days"
+    ),
     "bellman": Group(
         "Bellman error", ("bellman_error",),
-        "mean distance between the critic and its targets, in units of reward: does Q-learning settle?", True,
+        "mean distance between the critic and its targets, units of reward: it falls where learning settles",
+        log=True,
     ),
     "q": Group(
         "Q-values", ("q_mean", "q_min", "q_max", "target_min", "target_max"),
-        "mean and range of the critic's values and of their targets: a range that runs away is Q-learning coming apart",
+        "mean and range of the critic's values and of their targets; a range that runs away is Q-learning "
+        "coming apart",
     ),
     "value": Group("value", ("value_mean",), "mean of the value network"),
-    "explained": Group("explained variance", ("explained_variance",), "share of the returns that the value network explains"),
-    "critic": Group("critic loss", ("critic_loss", "value_loss"), "squared error of the critic", True),
+    "explained": Group(
+        "explained variance", ("explained_variance",), "share of the returns that the value network explains"
+    ),
+    "critic": Group("critic loss", ("critic_loss", "value_loss"), "squared error of the critic", log=True),
     "policy": Group("policy loss", ("policy_loss", "actor_loss"), "the loss that moves the policy"),
     "kl": Group("KL divergence", ("kl",), "how far one update moves the policy"),
     "clip": Group("clipped share", ("clip_fraction",), "share of actions whose gain PPO cut off"),
-    "exploration": Group("exploration", ("std", "noise"), "standard deviation of the raw actions around the policy's own"),
+    "exploration": Group("exploration", ("std", "noise"), "standard deviation of the raw actions"),
     "entropy": Group("entropy", ("entropy",), "of the policy's Gaussian"),
-    "bound": Group("actions at a bound", ("share_at_bound",), "share of raw actions at the edge of the allowed box"),
+    "bound": Group("actions at a bound", ("share_at_bound",), "share of raw actions at their limits"),
     "zero": Group("reviews without an order", ("share_orders_zero",), "share of reviews that order nothing"),
     "orders": Group("mean order", ("order_mean",), "in days of mean demand"),
     "reward": Group("mean reward", ("reward_mean",), "per order, exploration included"),
     "gradient": Group(
         "gradient norm", ("gradient_norm", "actor_gradient_norm", "critic_gradient_norm"),
-        "length of the gradient before clipping", True,
+        "length of the gradient before clipping", log=True,
     ),
     "rate": Group("learning rate", ("learning_rate",), "of the optimiser"),
-    "seconds": Group("seconds per chunk", ("train_seconds", "validation_seconds"), "wall time between two evaluations"),
+    "seconds": Group(
+        "seconds per chunk", ("train_seconds", "validation_seconds"), "wall time between two evaluations"
+    ),
 }  # fmt: skip
 
 
@@ -94,7 +104,10 @@ def panels(found: Sequence[Run], what: Iterable[str] = ()) -> list[Panel]:
     present = {key for log in logs.values() for record in log for key in record} - {"update"}
     groups = [_group(name, present) for name in what] or [g for g in GROUPS.values() if present & set(g.keys)]
     return [
-        Panel(group, [_line(name, log, key) for name, log in logs.items() for key in group.keys if key in log[-1]])
+        Panel(
+            group,
+            [_line(name, log, key) for name, log in logs.items() for key in group.keys if key in log[-1]],
+        )
         for group in groups
     ]
 
@@ -133,12 +146,18 @@ def draw(found: list[Panel], path: Path) -> None:
     for place in places[len(found) :]:
         place.set_visible(False)
     handles = {line.get_label(): line for place in places for line in place.lines if line.get_label() in runs}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(runs), across), frameon=False)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=min(len(runs), across),
+        frameon=False,
+    )
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "invrl"}):  # text stays text
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _draw_panel(place, panel: Panel, runs: list[str]) -> None:
+def _draw_panel(place: Any, panel: Panel, runs: list[str]) -> None:
     keys = list(dict.fromkeys(line.key for line in panel.lines))
     for line in panel.lines:
         first = line.key == keys[0]
@@ -147,7 +166,7 @@ def _draw_panel(place, panel: Panel, runs: list[str]) -> None:
             linestyle=STYLES[keys.index(line.key) % len(STYLES)], linewidth=1.6 if first else 1.1,
             label=line.run if first else "_", marker="o" if line.update.size == 1 else None,
         )  # fmt: skip
-    if panel.group.log and all(np.nanmin(line.value) > 0 for line in panel.lines):
+    if wants_log(panel):
         place.set_yscale("log")
     else:
         low, high = focus([line.value for line in panel.lines])
@@ -157,6 +176,13 @@ def _draw_panel(place, panel: Panel, runs: list[str]) -> None:
     place.set_xlabel("updates", fontsize=9)
     place.tick_params(labelsize=8)
     place.spines[["top", "right"]].set_visible(False)
+
+
+def wants_log(panel: Panel) -> bool:
+    """A logarithmic axis: where it suits the group, and the values are positive and span a decade."""
+    values = np.concatenate([line.value for line in panel.lines])
+    low, high = np.nanmin(values), np.nanmax(values)
+    return panel.group.log and bool(low > 0 and high > 10 * low)
 
 
 def focus(values: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -169,6 +195,9 @@ def focus(values: Sequence[np.ndarray]) -> tuple[float, float]:
     low, high = float(np.nanmin(later)), float(np.nanmax(later))
     room = max(high - low, 0.02 * max(abs(low), abs(high)), 1e-12)
     everything = np.concatenate(list(values))
-    top, bottom = min(float(np.nanmax(everything)), high + 2 * room), max(float(np.nanmin(everything)), low - 2 * room)
+    top, bottom = (
+        min(float(np.nanmax(everything)), high + 2 * room),
+        max(float(np.nanmin(everything)), low - 2 * room),
+    )
     pad = 0.05 * ((top - bottom) or room)
     return bottom - pad, top + pad

@@ -33,7 +33,7 @@ def learned(policy: Policy) -> Rule:
 
 
 def classical(baseline: Baseline, config: Config) -> Rule:
-    def act(_, own, seen: Observation) -> Action:
+    def act(_: Any, own: Any, seen: Observation) -> Action:
         demand = expected_demand(seen, config.baseline.forecast)
         order = baseline.order(own, demand, seen)
         return Action(order, (seen.position + order)[None])

@@ -14,11 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-LETTER = 5.7
-"""Mean width of a letter of the 11-unit type of the charts."""
-LINE = 13
-"""Height of a line of that type."""
-
 
 class Scale(NamedTuple):
     """What an axis covers."""
@@ -73,15 +68,24 @@ def around(values: Iterable[float], pad: float = 0.06, floor: float | None = Non
 def ticks(scale: Scale, count: int = 5) -> list[float]:
     """About `count` round numbers on a scale: steps of 1, 2 or 5; on a log scale powers of ten."""
     if scale.log:
-        powers = range(math.ceil(math.log10(scale.low) - 1e-9), math.floor(math.log10(scale.high) + 1e-9) + 1)
-        stride = max(1, math.ceil(len(powers) / count))
-        return [10.0**p for p in powers if p % stride == 0]
+        return _log_ticks(scale, count)
     span = (scale.high - scale.low) or 1.0
     rough = span / max(count, 1)
     power = 10 ** math.floor(math.log10(rough))
     step = min((m * power for m in (1, 2, 5, 10)), key=lambda s: abs(math.log(s / rough)))
     first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
     return [round(k * step, 12) for k in range(first, last + 1)]
+
+
+def _log_ticks(scale: Scale, count: int) -> list[float]:
+    """Powers of ten; where fewer than two fit, 1, 2 and 5 times them."""
+    first, last = math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high))
+    powers = [10.0**p for p in range(first, last + 1) if scale.low <= 10.0**p <= scale.high]
+    if len(powers) >= 2:
+        return powers[:: math.ceil(len(powers) / count)]
+    fine = [m * 10.0**p for p in range(first, last + 1) for m in (1, 2, 5)]
+    found = [round(value, 12) for value in fine if scale.low <= value <= scale.high]
+    return found if len(found) >= 2 else ticks(Scale(scale.low, scale.high), 3)
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -105,26 +109,29 @@ def svg(width: float, height: float, *fragments: str, label: str = "") -> str:
     return f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}"{name}>{"".join(fragments)}</svg>'
 
 
-def axes(frame: Frame, x: str = "", y: str = "", x_ticks: Sequence[tuple[float, str]] | int = 5, y_count: int = 4) -> str:
+def axes(
+    frame: Frame, x: str = "", y: str = "", x_ticks: Sequence[tuple[float, str]] | int = 5, y_count: int = 4
+) -> str:
     """Grid lines, tick labels and titles; the title of the y axis stands above the frame.
 
     Args:
         x, y: titles.
         x_ticks: positions with their text, or how many to choose.
+        y_count: about how many levels; 0 for none.
     """
     marks = [(v, number(v)) for v in ticks(frame.x, x_ticks)] if isinstance(x_ticks, int) else x_ticks
-    levels = ticks(frame.y, y_count)
+    levels = ticks(frame.y, y_count) if y_count else []
     rows = zip(frame.up(np.array(levels)), levels, strict=True)
     parts = [
         f'<path class="grid" d="M{frame.left:.1f},{v:.1f}h{frame.width:.1f}"/>'
-        f'<text class="tick" x="{frame.left - 6:.1f}" y="{v + 3.5:.1f}" text-anchor="end">{number(level)}</text>'
+        + text(frame.left - 6, v + 3.5, number(level), "end", "tick")
         for v, level in rows
     ]
     for value, label in marks:
         u = float(frame.across(value))
         parts.append(
             f'<path class="grid" d="M{u:.1f},{frame.bottom:.1f}v4"/>'
-            f'<text class="tick" x="{u:.1f}" y="{frame.bottom + 16:.1f}" text-anchor="middle">{escape(label)}</text>'
+            + text(u, frame.bottom + 16, label, "middle", "tick")
         )
     parts.append(f'<path class="axis" d="M{frame.left:.1f},{frame.bottom:.1f}h{frame.width:.1f}"/>')
     if x:
@@ -139,21 +146,32 @@ def text(u: float, v: float, words: str, anchor: str = "start", kind: str = "lab
     return f'<text class="{kind}{ink}" x="{u:.1f}" y="{v:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
 
 
-def _points(frame: Frame, x: np.ndarray, y: np.ndarray) -> str:
-    u, v = frame.across(x), frame.up(y)
-    keep = np.isfinite(u) & np.isfinite(v)
-    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(u[keep], v[keep], strict=True))
-
-
 def line(frame: Frame, x: np.ndarray, y: np.ndarray, ink: str, kind: str = "") -> str:
-    """A line through the points; `kind` may be `thin`, `dashed`, `pale`."""
-    return f'<polyline class="line ink-{ink} {kind}" points="{_points(frame, x, y)}"/>'
+    """A line through the points, as far as it lies within the frame; `kind`: `thin`, `dashed`, `pale`."""
+    u, v = within(frame, np.asarray(x, np.float64), np.asarray(y, np.float64))
+    known = np.isfinite(u) & np.isfinite(v)
+    starts = known & ~np.concatenate([[False], known[:-1]])
+    path = (
+        f"{'M' if new else 'L'}{a:.1f},{b:.1f}"
+        for a, b, new in zip(u[known], v[known], starts[known], strict=True)
+    )
+    return f'<path class="line ink-{ink} {kind}" d="{"".join(path)}"/>'
 
 
-def band(frame: Frame, x: np.ndarray, low: np.ndarray, high: np.ndarray, ink: str) -> str:
-    """The area between two lines."""
-    edge = _points(frame, np.concatenate([x, x[::-1]]), np.concatenate([low, np.asarray(high)[::-1]]))
-    return f'<polygon class="band ink-{ink}" points="{edge}"/>'
+def within(frame: Frame, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points in the picture; a line that leaves the frame is cut there (NaN outside)."""
+    u, v = frame.across(x), frame.up(y)
+    if _inside(frame, u, v).all():
+        return u, v
+    at = np.arange(u.size)
+    fine = np.union1d(np.linspace(0, u.size - 1, 500), at)
+    u, v = np.interp(fine, at, u), np.interp(fine, at, v)
+    out = ~_inside(frame, u, v)
+    return np.where(out, np.nan, u), np.where(out, np.nan, v)
+
+
+def _inside(frame: Frame, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return (u > frame.left - 1) & (u < frame.right + 1) & (v > frame.top - 1) & (v < frame.bottom + 1)
 
 
 def steps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +182,7 @@ def steps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def cloud(frame: Frame, x: np.ndarray, y: np.ndarray, ink: str, size: float = 3.5) -> str:
     """Many dots in one path."""
     u, v = frame.across(x), frame.up(y)
-    keep = (u >= frame.left - 1) & (u <= frame.right + 1) & (v >= frame.top - 1) & (v <= frame.bottom + 1)
+    keep = _inside(frame, u, v)
     path = "".join(f"M{a:.1f},{b:.1f}h0" for a, b in zip(u[keep], v[keep], strict=True))
     return f'<path class="cloud ink-{ink}" stroke-width="{size:g}" d="{path}"/>'
 
@@ -209,43 +227,3 @@ def marker(u: float, v: float, shape: str, ink: str, tip: str = "", kind: str = 
 
 def segment(u0: float, v0: float, u1: float, v1: float, ink: str, kind: str = "") -> str:
     return f'<path class="line ink-{ink} {kind}" d="M{u0:.1f},{v0:.1f}L{u1:.1f},{v1:.1f}"/>'
-
-
-class Label(NamedTuple):
-    """Words that want to stand beside a place."""
-
-    u: float
-    v: float
-    words: str
-    ink: str
-
-
-def place_labels(labels: Sequence[Label], frame: Frame, taken: Sequence[tuple[float, float]] = ()) -> str:
-    """The labels, each at the first free side of its place, so that none covers another.
-
-    Args:
-        taken: further places (markers, curves) that labels should not cover.
-    """
-    boxes = [(u - 5, v - 5, u + 5, v + 5) for u, v in [*taken, *((lab.u, lab.v) for lab in labels)]]
-    parts = []
-    for label in labels:
-        options = _boxes_around(label)
-        inside = [o for o in options if frame.left <= o[0] and o[2] <= frame.right + 4 and o[1] >= frame.top - 8]
-        chosen = min(inside or options, key=lambda box: sum(_overlap(box, other) for other in boxes))
-        boxes.append(chosen)
-        parts.append(text(chosen[0], chosen[3] - 3, label.words, "start", "label", label.ink))
-    return "".join(parts)
-
-
-def _boxes_around(label: Label) -> list[tuple[float, float, float, float]]:
-    """Right, left, above, below, then the corners: (left, top, right, bottom)."""
-    wide = LETTER * len(label.words)
-    sides = [(9, -LINE / 2), (-9 - wide, -LINE / 2), (-wide / 2, -LINE - 7), (-wide / 2, 8)]
-    corners = [(7, -LINE - 3), (7, 4), (-7 - wide, -LINE - 3), (-7 - wide, 4)]
-    far = [(14, -2 * LINE - 4), (14, LINE + 4), (-14 - wide, -2 * LINE - 4), (-14 - wide, LINE + 4)]
-    return [(label.u + a, label.v + b, label.u + a + wide, label.v + b + LINE) for a, b in sides + corners + far]
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Common area of two boxes."""
-    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))

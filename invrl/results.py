@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def as_estimate(triple: list[float]) -> Estimate:
     return Estimate(*triple)
 
 
-def pair_arrays(experiment: Experiment, split: str, policies: dict[str, Measures]) -> dict[str, np.ndarray]:
+def pair_arrays(experiment: Experiment, split: str, policies: Mapping[str, Measures]) -> dict[str, np.ndarray]:
     """What `pairs-<split>.npz` holds."""
     pairs = experiment.parts[split].pairs
     arrays = {f"{name}:{m}": v.astype(np.float32) for name, values in policies.items() for m, v in values.items()}

@@ -157,14 +157,14 @@ def _write_results(
     experiment: Experiment, run: Run, main: str, scores: dict, price: Prices, head: dict[str, Any]
 ) -> dict[str, Any]:
     config = experiment.config
-    policies = {split: {main: values} for split, values in scores.items()}
+    policies: dict[str, dict[str, results.Measures]] = {s: {main: values} for s, values in scores.items()}
     equal: dict[str, results.Measures] = {}
     for name in config.baseline.beside:
         if name == main:
             continue
         numbers = results.fit_baseline(experiment, name, price)
-        for split, values in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
-            policies[split][name] = values
+        for split, found in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
+            policies[split][name] = found
         if main not in registry.BASELINES and registry.get("baseline", name).has_safety_factor:
             target = _mean(experiment, "test", scores["test"]["stockout_rate"])
             matched = results.at_equal_stockout(experiment, name, numbers, "test", target)
@@ -179,8 +179,8 @@ def _write_results(
     content["splits"]["test"]["equal_stockout"] = results.summarise(
         experiment, "test", {main: scores["test"], **equal}, main
     )["differences"]
-    for split, values in policies.items():
-        run.save_pairs(split, results.pair_arrays(experiment, split, values))
+    for split, scored in policies.items():
+        run.save_pairs(split, results.pair_arrays(experiment, split, scored))
     run.write("results.json", content)
     return content
 

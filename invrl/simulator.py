@@ -25,8 +25,7 @@ from flax import struct
 from jax import Array, lax
 
 
-@struct.dataclass
-class Episode:
+class Episode(struct.PyTreeNode):
     """Demand and everything else that the policy cannot change, for pairs sharing P."""
 
     demand: Array  # [C, P, N] units; 0 outside the window
@@ -168,7 +167,7 @@ class _Cycle(NamedTuple):
     level: Array  # [N]
 
 
-def _pass_days(carry, now: _Cycle, order: Array, tally, unmet: str):
+def _pass_days(carry: Any, now: _Cycle, order: Array, tally: Callable[[Day], Any], unmet: str) -> tuple[Any, Day]:
     """The P days of a cycle; the order is recorded on the first of them."""
 
     def day(carry, xs):

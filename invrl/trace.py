@@ -63,6 +63,7 @@ def trace(experiment: Experiment, rule: Rule, shared: Any, own: np.ndarray | Non
 def _rows(experiment: Experiment, dataset: Dataset, group: Group, part: Any, found: Any) -> Columns:
     """Arrays [blocks, C, (P,) B] of one group as long columns, days outside the window left out."""
     position, raw, days = found
+    assert experiment.panel.first_review is not None  # with_supply
     period = group.episode.review_period
     real = group.index >= 0
     pairs = dataset.pairs[group.index[real]]

@@ -22,8 +22,7 @@ from invrl.experiment import Experiment
 from invrl.metrics import Prices, prices
 
 
-@struct.dataclass
-class Loop:
+class Loop(struct.PyTreeNode):
     """The state of a training run between two chunks."""
 
     state: Any  # the algorithm's

@@ -11,19 +11,22 @@ import pyarrow as pa
 from builders import make_config, poisson_panel
 from pyarrow import csv, parquet
 
-from invrl import checkpoints, session
+from invrl import checkpoints, registry, session
+from invrl.config import Config
 from invrl.demand.panel import Panel
 from invrl.demand.tabular import write_panel
 from invrl.experiment import Experiment
 from invrl.runs import Run
 from invrl.trace import trace
 
-DAYS, PAIRS = 90, 24
-TODAY = np.datetime64("2024-03-21")  # day 80 of the panel
+DAYS, PAIRS, NOW = 75, 24, 50
+TODAY = np.datetime64("2024-01-01") + NOW
+COMING = 10
+"""Coming days that matter: the longest lead time and review period are 5 and 3 days, and two to spare."""
 WORDS = (
-    "data.source=file", "supply.lead_time=1,3,5", "supply.review_period=2,3", "supply.first_review=spread",
-    "network.hidden=[8,8]", "split.validation_days=10", "split.test_days=20", "features.short=5",
-    "features.groups=recent,forecast,calendar,today,coming,supply,static", "evaluation.bootstrap=20",
+    "data.source=file", "supply.lead_time=1,3,5", "supply.first_review=spread", "supply.review_period=3",
+    "network.hidden=[8,8]", "split.validation_days=5", "split.test_days=5", "features.short=5",
+    "features.groups=recent,forecast,calendar,today,coming,supply,static",
 )  # fmt: skip
 
 
@@ -36,8 +39,14 @@ def shop_panel() -> Panel:
         PAIRS,
         sku=np.array([f"S{i // 2}" for i in range(PAIRS)]),
         warehouse=np.array(["north", "south"] * (PAIRS // 2)),
-        ahead={"promo": (rng.random((DAYS, PAIRS)) < 0.3).astype(np.float32), "holiday": holiday.astype(np.float32)},
-        static={"margin": rng.random(PAIRS).astype(np.float32), "category": np.array(["a", "b", "c", "d"] * 6)},
+        ahead={
+            "promo": (rng.random((DAYS, PAIRS)) < 0.3).astype(np.float32),
+            "holiday": holiday.astype(np.float32),
+        },
+        static={
+            "margin": rng.random(PAIRS).astype(np.float32),
+            "category": np.array(["a", "b", "c", "d"] * 6),
+        },
     )
 
 
@@ -49,26 +58,40 @@ def make_run(folder: Path, *words: str, panel: Panel | None = None) -> tuple[Run
     config = make_config(*WORDS, f"data.path={path}", *words)
     experiment = session.load_experiment(config)
     run = session.begin(experiment, folder / "runs", "shop")
-    leaves, tree = jax.tree.flatten(experiment.policy.init(jax.random.key(1)))
     rng = np.random.default_rng(2)
+    if config.algo in registry.BASELINES:
+        checkpoints.save(run.best, baseline_numbers(config, experiment.panel.pairs, rng))
+        return run, experiment
+    leaves, tree = jax.tree.flatten(experiment.policy.init(jax.random.key(1)))
     noisy = [np.asarray(leaf) + rng.normal(0, 0.1, leaf.shape).astype(np.float32) for leaf in leaves]
     checkpoints.save(run.best, jax.tree.unflatten(tree, noisy))
     return run, experiment
 
 
+def baseline_numbers(config: Config, pairs: int, rng: np.random.Generator) -> np.ndarray:
+    """[k, N] within the axes of the incumbent; the same for all pairs where it is tuned for all together."""
+    axes = registry.get("baseline", config.algo).axes
+    own = np.array([rng.uniform(low, high, pairs) for low, high, _ in axes], np.float32)
+    return own if config.baseline.per_pair else np.repeat(own[:, :1], pairs, axis=1)
+
+
 def states(run: Run, experiment: Experiment, today: np.datetime64 = TODAY) -> dict[str, np.ndarray]:
-    """The pairs that the simulator reviews on a test day: their stock, what is due, and `order`.
+    """The pairs that the simulator reviews today: their stock, what is due, and `order`.
 
     What is due is made from the orders of the days before and the lead times alone.
     """
-    days = trace(experiment, *session.restore(run, experiment), "test")
+    days = trace(experiment, *session.restore(run, experiment), "train")
     panel = experiment.panel
     assert panel.lead_time is not None and panel.review_period is not None
     place = {pair: i for i, pair in enumerate(zip(panel.sku, panel.warehouse, strict=True))}
     pair = np.array([place[key] for key in zip(days["sku"], days["warehouse"], strict=True)])
     arrival = (days["date"] - today).astype(int) + panel.lead_time[pair]
     due = np.zeros((6, panel.pairs))
-    np.add.at(due, (np.clip(arrival, 0, 5), pair), np.where((days["date"] < today) & (arrival > 0), days["order"], 0))
+    np.add.at(
+        due,
+        (np.clip(arrival, 0, 5), pair),
+        np.where((days["date"] < today) & (arrival > 0), days["order"], 0),
+    )
     now = (days["date"] == today) & days["review"]
     who = pair[now]
     columns = {name: days[name][now] for name in ("sku", "warehouse", "on_hand", "order")}

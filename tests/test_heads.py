@@ -14,7 +14,7 @@ from invrl import registry
 from invrl.config import Network
 from invrl.errors import InvrlError
 from invrl.policies.heads import BASE, BOTH, COEFF, LEAK, NONE, Head
-from invrl.policies.network import make_policy, network_input, parameter_count
+from invrl.policies.network import make_policy, network_input
 from invrl.simulator import Action, Observation, rollout
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
@@ -147,9 +147,7 @@ def test_network_sees_features_and_scaled_inventory() -> None:
         np.testing.assert_allclose(network_input(seen)[:, 0], [0.5, -2.0, 3.0, 1.0, 0.0])
 
 
-@pytest.mark.parametrize(
-    ("head", "activation"), [(NONE, "relu"), (BASE, "silu"), (COEFF, "elu"), (BOTH, "tanh")]
-)
+@pytest.mark.parametrize(("head", "activation"), [(NONE, "relu"), (BOTH, "tanh")])
 def test_an_untrained_network_puts_out_the_start(head: Head, activation: Any) -> None:
     with jax.numpy_rank_promotion("allow"):
         policy = make_policy(Network(hidden=(16, 16), activation=activation), head, features=5, slots=4)
@@ -158,7 +156,7 @@ def test_an_untrained_network_puts_out_the_start(head: Head, activation: Any) ->
         raw = policy.raw(params, random_observation())
         np.testing.assert_allclose(policy.raw(params, nothing)[:, 0], head.start)
     assert 0 < float(jnp.abs(raw - jnp.array(head.start)[:, None]).mean()) < 0.3
-    assert parameter_count(params) == (9 + 1) * 16 + (16 + 1) * 16 + (16 + 1) * len(head.start)
+    assert sum(x.size for x in jax.tree.leaves(params)) == (9 + 1) * 16 + (16 + 1) * 16 + (16 + 1) * len(head.start)
 
 
 def test_a_registered_form_of_one_s_own_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

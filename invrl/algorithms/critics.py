@@ -13,7 +13,7 @@ from invrl.policies.network import MLP, Policy
 
 
 class Critic(NamedTuple):
-    """K action-value networks with a leading axis of K in their parameters."""
+    """K action-value networks; their parameters are a tuple of K."""
 
     init: Callable[[Array], Any]
     """key -> parameters."""
@@ -36,12 +36,13 @@ def make_critic(
     start = jnp.asarray(policy.start)[:, None]
     nothing = jnp.zeros((policy.inputs + len(policy.start), 1))
 
-    def one(params: Any, inputs: Array, raw: Array) -> Array:
-        return mlp.apply(params, jnp.concatenate([inputs, raw - start]))[0]
+    def value(params: Any, inputs: Array, raw: Array) -> Array:
+        x = jnp.concatenate([inputs, raw - start])
+        return jnp.concatenate([mlp.apply(one, x) for one in params])
 
     return Critic(
-        init=jax.jit(lambda key: jax.vmap(lambda key: mlp.init(key, nothing))(jax.random.split(key, count))),
-        value=jax.vmap(one, in_axes=(0, None, None)),
+        init=jax.jit(lambda key: tuple(mlp.init(k, nothing) for k in jax.random.split(key, count))),
+        value=value,
     )
 
 

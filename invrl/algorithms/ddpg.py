@@ -82,7 +82,7 @@ class Transition(NamedTuple):
 
 class Networks(NamedTuple):
     actor: Any
-    critic: Any  # leading axis of critics
+    critic: Any  # a tuple of critics
     target_actor: Any
     target_critic: Any
     actor_moments: Any  # Adam's

@@ -7,6 +7,7 @@ cost with respect to the network, make one Adam step. The stockout indicator of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,8 +33,7 @@ class Hyper(NamedTuple):
     clip_norm: Array | float
 
 
-@struct.dataclass
-class State:
+class State(struct.PyTreeNode):
     params: Any
     moments: Any  # Adam's
     key: Array
@@ -64,7 +64,7 @@ def episode_cost(params: Any, policy: Policy, episode: Episode, price: Prices, c
     return costs / jnp.maximum(episode.measured.sum((0, 1)), 1)
 
 
-def update(problem: Problem):
+def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, dict[str, Array]]]:
     """The compiled chunk: `train.evaluate_every` updates in one scan."""
     config, policy = problem.config, problem.policy
     devices = [group.devices for group in problem.train.groups]

@@ -15,7 +15,7 @@ from invrl.baselines.contract import Baseline, expected_demand
 from invrl.config import Config, Objective
 from invrl.demand.episodes import Dataset
 from invrl.metrics import Prices, day_cost
-from invrl.simulator import Action, Episode, rollout
+from invrl.simulator import Action, Episode, Observation, rollout
 
 
 def fit(
@@ -46,7 +46,9 @@ def _grid(axes: list[np.ndarray]) -> np.ndarray:
     return np.array(list(itertools.product(*axes)), np.float32)
 
 
-def _search(baseline, dataset, weight, price, config, grid) -> np.ndarray:
+def _search(
+    baseline: Baseline, dataset: Dataset, weight: np.ndarray, price: Prices, config: Config, grid: np.ndarray
+) -> np.ndarray:
     results = [
         _costs(
             grid, group.episode, price, baseline, config.objective, config.supply.unmet,
@@ -67,11 +69,11 @@ def _costs(
 ) -> Array:  # fmt: skip
     """[blocks, B, G] exact mean daily cost of each candidate."""
 
-    def block(shared, episode: Episode) -> Array:
+    def block(shared: tuple[Array, Prices], episode: Episode) -> Array:
         grid, price = shared
 
         def candidate(numbers: Array) -> Array:
-            def act(seen, _):
+            def act(seen: Observation, _: None) -> Action:
                 demand = expected_demand(seen, forecast)
                 return Action(baseline.order(numbers, demand, seen), seen.position[None])
 

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from invrl.cli import bench, compare, config, data, evaluate, pilot, recommend, runs, train
+from invrl.cli import bench, compare, config, data, evaluate, pilot, recommend, report, runs, train
 from invrl.cli.console import fail
 from invrl.errors import INTERRUPTED, InvrlError
 
@@ -22,6 +22,7 @@ app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=train.EXAMPLES)(train.resume)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
+app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=recommend.EXAMPLES)(recommend.recommend)
 app.add_typer(data.app, name="data")

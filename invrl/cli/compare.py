@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,7 +51,7 @@ def compare(
         raise InvrlError(f"worse than {result.reference}: {', '.join(worse)}", exit_code=1)
 
 
-def _print(result, format: str) -> None:
+def _print(result: Any, format: str) -> None:
     from invrl import comparison
 
     for block, rows in comparison.grid_rows(result).items():

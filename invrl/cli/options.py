@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from invrl.errors import InvrlError
 TRAINING, DATA, OUTPUT = "Training", "Data", "Output"
 
 
-def _complete(table: dict[str, str]):
+def _complete(table: Mapping[str, object]) -> Callable[[str], list[str]]:
     return lambda incomplete: [name for name in table if name.startswith(incomplete)]
 
 

@@ -10,7 +10,9 @@ import typer
 from invrl.cli.console import say
 
 if TYPE_CHECKING:
-    from invrl.curves import Panel
+    from rich.text import Text
+
+    from invrl.curves import Line, Panel
 
 EXAMPLES = """Examples:
 
@@ -22,7 +24,9 @@ COLOURS = ("cyan", "yellow", "green", "magenta", "red", "blue", "white")
 
 
 def plot(
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Paths or names of runs, or a directory.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Paths or names of runs, or a directory.")
+    ],
     what: Annotated[
         str | None,
         typer.Option(help="Groups (objective, bellman, q, kl, bound, ...) or metrics, separated by commas."),
@@ -60,14 +64,14 @@ def _print(found: list[Panel]) -> None:
         title = Text(panel.group.title, "bold")
         title.append(f"  {panel.group.tells}" if panel.group.tells else "", "dim")
         console.print(title)
-        for row in _sketched(panel, runs, min(60, console.width - 12)):
+        for row in _sketched(panel, runs, max(10, min(60, console.width - 12))):
             console.print(row)
         for line in panel.lines:
             console.print(_summary(panel, line, runs), soft_wrap=True)
         console.print()
 
 
-def _sketched(panel: Panel, runs: list[str], width: int) -> list:
+def _sketched(panel: Panel, runs: list[str], width: int) -> list[Text]:
     from rich.text import Text
 
     from invrl.cli.sketch import sketch
@@ -83,16 +87,19 @@ def _sketched(panel: Panel, runs: list[str], width: int) -> list:
         for letter, who in row:
             text.append(letter, COLOURS[runs.index(main[who].run) % len(COLOURS)] if who >= 0 else "")
         texts.append(text)
-    return texts
+    first, last = (f"{edge(line.update[k] for line in main):,.0f}" for edge, k in ((min, 0), (max, -1)))
+    return [*texts, Text(f"{'update':>9} {first}{last:>{width - len(first)}}", "dim")]
 
 
-def _summary(panel: Panel, line, runs: list[str]):
+def _summary(panel: Panel, line: Line, runs: list[str]) -> Text:
     import numpy as np
     from rich.text import Text
 
     known = line.value[np.isfinite(line.value)]
     text = Text(" " * 10)
-    text.append("● " if line.key == panel.lines[0].key else "  ", COLOURS[runs.index(line.run) % len(COLOURS)])
+    text.append(
+        "● " if line.key == panel.lines[0].key else "  ", COLOURS[runs.index(line.run) % len(COLOURS)]
+    )
     text.append(f"{line.run} {line.key}: {known[0]:.4g} to {known[-1]:.4g}")
     text.append(f", lowest {known.min():.4g}, highest {known.max():.4g}", "dim")
     return text

@@ -23,15 +23,20 @@ def recommend(
     name: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or name.")],
     limits: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[supply.KEY=VALUE]...", help="pack_size, min_order, max_order, max_position."),
+        typer.Argument(
+            metavar="[supply.KEY=VALUE]...", help="pack_size, min_order, max_order, max_position."
+        ),
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Stock and orders on the way, one row per pair: CSV or Parquet.", rich_help_panel=DATA),
+        typer.Option(
+            help="Stock and orders on the way, one row per pair: CSV or Parquet.", rich_help_panel=DATA
+        ),
     ] = None,
     data: DataName = None,
     date: Annotated[
-        str | None, typer.Option(help="The day to order for; else the one after the data.", rich_help_panel=DATA)
+        str | None,
+        typer.Option(help="The day to order for; else the one after the data.", rich_help_panel=DATA),
     ] = None,
     ahead: Annotated[
         list[Path] | None,
@@ -39,12 +44,18 @@ def recommend(
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="OURS=THEIRS", help="The state file's name for our column.", rich_help_panel=DATA),
+        typer.Option(
+            metavar="OURS=THEIRS", help="The state file's name for our column.", rich_help_panel=DATA
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="New file: .parquet or .csv.", rich_help_panel=OUTPUT)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="New file: .parquet or .csv.", rich_help_panel=OUTPUT)
+    ] = None,
     explain: Annotated[
         str | None,
-        typer.Option(metavar="SKU,WAREHOUSE", help="Say why one pair gets its order.", rich_help_panel=OUTPUT),
+        typer.Option(
+            metavar="SKU,WAREHOUSE", help="Say why one pair gets its order.", rich_help_panel=OUTPUT
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -68,15 +79,26 @@ def recommend(
     if out is not None:
         check_new(out)
     request = daily.Request(
-        state, date, (lambda d: with_data(d, data)) if data else None, ahead or (), _pairs(column), limits or ()
+        state,
+        date,
+        (lambda d: with_data(d, data)) if data else None,
+        ahead or (),
+        _pairs(column),
+        limits or (),
     )
     job = daily.prepare(runs.find(name), request)
+    payload: dict[str, Any] = {}
     if explain is not None:
-        _explain(daily.explain(job, explain), json and out is None)
+        payload["explain"] = daily.explain(job, explain)
     if out is not None:
         for line in [*job.notes(), job.plan()]:
             say(line)
-        _summary(daily.recommend(job, out), json)
+        payload |= daily.recommend(job, out)
+        _summary(payload)
+    if json:
+        emit([], json_flag=True, payload=payload)
+    elif explain is not None:
+        print("\n".join(payload["explain"]["text"]))
 
 
 def _pairs(words: list[str] | None) -> dict[str, str]:
@@ -89,18 +111,9 @@ def _pairs(words: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _explain(found: Any, json: bool) -> None:
-    if json:
-        emit([], json_flag=True, payload=found)
-        return
-    print("\n".join(found["text"]))
-
-
-def _summary(found: dict[str, Any], json: bool) -> None:
-    if json:
-        emit([], json_flag=True, payload=found)
-    rate = found["pairs"] / max(found["seconds"], 1e-9)
-    say(f"wrote {found['out']}: {found['orders']:,} orders, {found['units']:,.0f} units for {found['pairs']:,} pairs")
+def _summary(found: dict[str, Any]) -> None:
+    orders, units, pairs = (f"{found[name]:,.0f}" for name in ("orders", "units", "pairs"))
+    say(f"wrote {found['out']}: {orders} orders, {units} units for {pairs} pairs")
     for name, count in found["flags"].items():
         say(f"  {name}: {count:,}")
-    say(f"  {found['seconds']:.1f} s, {rate:,.0f} pairs/s")
+    say(f"  {found['seconds']:.1f} s, {found['pairs'] / max(found['seconds'], 1e-9):,.0f} pairs/s")

@@ -23,8 +23,12 @@ invrl report runs/study --reference ddpg/both --out study.html
 
 def report(
     names: Annotated[list[str], typer.Argument(metavar="RUN|DIR...", help="Runs, or directories of runs.")],
-    out: Annotated[Path, typer.Option(help="The new HTML file.", rich_help_panel="Output")] = Path("report.html"),
-    reference: Annotated[str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")] = None,
+    out: Annotated[Path, typer.Option(help="The new HTML file.", rich_help_panel="Output")] = Path(
+        "report.html"
+    ),
+    reference: Annotated[
+        str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")
+    ] = None,
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
@@ -40,7 +44,9 @@ def report(
     facts = gather(find_runs(names), reference, split, bootstrap)
     text = page.render(facts, None if quiet else lambda section: say(f"[dim]  {section}[/dim]"))
     page.write(text, out)
-    say(f"wrote {out}: {len(facts.found)} run{'s' if len(facts.found) != 1 else ''}, {len(text) / 1e6:.1f} MB")
+    say(
+        f"wrote {out}: {len(facts.found)} run{'s' if len(facts.found) != 1 else ''}, {len(text) / 1e6:.1f} MB"
+    )
 
 
 def find_runs(names: list[str]) -> list[Run]:
@@ -61,6 +67,8 @@ def find_runs(names: list[str]) -> list[Run]:
 def _check(out: Path) -> None:
     """Refuse a file that cannot be written, before any work is done."""
     if out.exists():
-        raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name with --out")
+        raise InvrlError(
+            f"{out} exists already", hint="nothing is overwritten: choose another name with --out"
+        )
     if not out.parent.is_dir():
         raise InvrlError(f"there is no folder {out.parent}", hint="make it first")

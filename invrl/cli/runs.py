@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from invrl.cli import plot
 from invrl.cli.console import Format, Json, Out, emit, say
 
-app = typer.Typer(no_args_is_help=True, help="List and show runs.")
+app = typer.Typer(no_args_is_help=True, help="List, show and plot runs.")
+app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
 
 EXAMPLES = """Examples:
 
@@ -70,9 +72,11 @@ def show(
     say(f"[bold]{run.name}[/bold] ({runs.status(run)}), started {manifest['started']}")
     say(f"  {' '.join(manifest['argv'][1:])}")
     if log:
+        import numpy as np
+
         from invrl.demand.describe import sparkline
 
-        curve = [record["validation_objective"] for record in log]
+        curve = np.array([record["validation_objective"] for record in log])
         say(f"  validation objective {sparkline(curve)} {curve[0]:.3f} to {min(curve):.3f}")
     if content:
         show_results(content, run, json=False)

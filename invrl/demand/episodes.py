@@ -7,8 +7,9 @@ are padding, without demand, order or measure. So all pairs of a group review to
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,8 @@ from invrl.demand.splits import Part
 from invrl.simulator import Episode
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group:
     """The episodes of the pairs that share a review period, cut into blocks."""
 
     episode: Episode  # every array with a leading axis of blocks
@@ -109,6 +111,7 @@ def make_dataset(
         weight: [N] weight of each pair of the panel in means.
         block: pairs in a block; None lets `placement` decide.
     """
+    assert panel.review_period is not None  # with_supply
     scale, spread = scale_of(panel, training_days)
     periods = panel.review_period[part.pairs]
     groups = []
@@ -121,6 +124,7 @@ def make_dataset(
 
 
 def _window(panel: Panel, part: Part, pairs: np.ndarray, period: int) -> Window:
+    assert panel.lead_time is not None and panel.first_review is not None  # with_supply
     first = _first_cycle(panel.first_review[pairs], part.start, period)
     return Window(
         start=part.start,
@@ -133,12 +137,15 @@ def _window(panel: Panel, part: Part, pairs: np.ndarray, period: int) -> Window:
     )
 
 
-def _first_cycle(first_review, start: int, period: int):
+def _first_cycle(first_review: Any, start: int, period: int) -> Any:
     """The last day on the review grid at or before `start`."""
     return start - (start - first_review) % period
 
 
-def _columns(panel, pairs, normaliser, scale, spread, weight) -> Columns:
+def _columns(
+    panel: Panel, pairs: np.ndarray, normaliser: Normaliser, scale: np.ndarray, spread: np.ndarray, weight: np.ndarray
+) -> Columns:
+    assert panel.lead_time is not None and panel.first_review is not None  # with_supply
     ahead = np.zeros((panel.days, len(panel.ahead), pairs.size), np.float32)
     for k, column in enumerate(panel.ahead.values()):
         ahead[:, k] = (column[:, pairs] - normaliser.ahead_mean[k]) / normaliser.ahead_sd[k]
@@ -153,7 +160,9 @@ def _columns(panel, pairs, normaliser, scale, spread, weight) -> Columns:
     )  # fmt: skip
 
 
-def _group(columns: Columns, members, window: Window, supply: Supply, config: Features, block) -> Group:
+def _group(
+    columns: Columns, members: np.ndarray, window: Window, supply: Supply, config: Features, block: int | None
+) -> Group:
     plan = placement.plan(members.size, block)
     padded = np.full(plan.blocks * plan.block, -1)
     padded[: members.size] = np.arange(members.size)

@@ -30,8 +30,7 @@ GROUPS = {
 }
 
 
-@struct.dataclass
-class Normaliser:
+class Normaliser(struct.PyTreeNode):
     """Means and deviations fitted on the training days; stored with every run."""
 
     ahead_mean: np.ndarray  # [Ka]

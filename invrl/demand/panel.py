@@ -145,7 +145,7 @@ def check(panel: Panel) -> None:
     _at_least("review_period", panel.review_period, 1)
     _at_least("weight", panel.weight, 0)
     _at_least("initial_stock", panel.initial_stock, 0)
-    _at_least("mean_demand", panel.mean_demand, np.finfo(np.float32).tiny)
+    _at_least("mean_demand", panel.mean_demand, 1e-30)
 
 
 def _expect(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -85,15 +85,15 @@ def make_policy(config: Network, head: Head, features: int, slots: int) -> Polic
         slots: L + 1, rows of `Observation.inventory`.
     """
     mlp = MLP(config.hidden, config.activation, head.start)
+
+    def net(params: Any, inputs: Array) -> Any:
+        return mlp.apply(params, inputs)
+
     return Policy(
         init=jax.jit(lambda key: mlp.init(key, jnp.zeros((features + slots, 1)))),
-        raw=lambda params, seen: mlp.apply(params, network_input(seen)),
+        raw=lambda params, seen: net(params, network_input(seen)),
         order=head.order,
-        net=mlp.apply,
+        net=net,
         inputs=features + slots,
         start=head.start,
     )
-
-
-def parameter_count(params: Any) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -59,11 +59,18 @@ class Catalogue:
     @cached_property
     def lead_time(self) -> np.ndarray:
         """[N] days, of an order placed on the date."""
-        known = np.atleast_2d(self.panel.lead_time)
+        known = np.atleast_2d(np.asarray(self.panel.lead_time))
         return known[np.clip(self.day, 0, len(known) - 1)]
 
+    @property
+    def review_period(self) -> np.ndarray:
+        """[N] days."""
+        return np.asarray(self.panel.review_period)
 
-def read_catalogue(run: Run, config: Config, other: Callable[[Data], Data] | None, date: str | None) -> Catalogue:
+
+def read_catalogue(
+    run: Run, config: Config, other: Callable[[Data], Data] | None, date: str | None
+) -> Catalogue:
     """The catalogue of a run's own data, or of other data.
 
     The mean demand of a pair is that of the run's training days; in other data, of all days before the date.
@@ -79,7 +86,7 @@ def read_catalogue(run: Run, config: Config, other: Callable[[Data], Data] | Non
     panel = source_panel(replace(data, path=os.path.abspath(data.path)) if data.path else data)
     normaliser = load_normaliser(run)
     if normaliser is None:
-        raise InvrlError(f"{run.name} was never begun", hint="`invrl runs ls` lists the runs and their status")
+        raise InvrlError(f"{run.name} was never begun", hint="`invrl runs ls` lists the runs")
     _check_columns(run, panel, normaliser)
     when = panel.start + panel.days if date is None else _date(date)
     if other is None:
@@ -122,7 +129,7 @@ class Priors:
 
 
 def priors(catalogue: Catalogue, names: Names) -> Priors:
-    """For each row: the mean of its SKU in other warehouses, else its warehouse's median, else the panel's."""
+    """For each row: the mean of its SKU elsewhere, else its warehouse's median, else the panel's."""
     panel, scale = catalogue.panel, catalogue.scale
     guess = np.full(len(names.sku), np.median(scale), np.float32)
     places, place = np.unique(panel.warehouse, return_inverse=True)
@@ -134,8 +141,8 @@ def priors(catalogue: Catalogue, names: Names) -> Priors:
     means = np.bincount(sku, scale) / np.bincount(sku)
     guess = np.where(found >= 0, means[found], guess)
     variation = float(np.median(catalogue.spread / scale))
-    periods = int(np.median(panel.review_period))
-    return Priors(guess.astype(np.float32), variation, int(np.median(catalogue.lead_time)), periods)
+    days = (int(np.median(x)) for x in (catalogue.lead_time, catalogue.review_period))
+    return Priors(guess.astype(np.float32), variation, *days)
 
 
 def _groups(values: np.ndarray, group: np.ndarray, count: int) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from invrl.demand.columns import Columns, resolve
 from invrl.demand.table_file import TableFile, open_table
 from invrl.recommend.catalogue import Catalogue
-from invrl.recommend.names import Names, names_of, words_in
+from invrl.recommend.names import Names, words_in
 from invrl.recommend.state import Layout, State
 
 MOST_DAYS = 180
@@ -27,13 +27,15 @@ class AheadFile(NamedTuple):
 
 
 def read_ahead_file(path: Path, catalogue: Catalogue, names: Names) -> AheadFile:
-    """A table of `date`, perhaps `sku` and `warehouse`, and known-ahead columns; days before the date are left out.
+    """A table of `date`, perhaps `sku` and `warehouse`, and known-ahead columns; earlier days are left out.
 
     Raises:
         InvrlError: none of the known-ahead columns, no coming day, or a day with two rows.
     """
     file = open_table(path)
     known = list(catalogue.panel.ahead)
+    if "date" not in file.names:
+        raise file.fail("no column `date`", hint="a row per day: date, perhaps sku and warehouse, and more")
     has = resolve(file, {}, ("date",), ("sku", "warehouse", *known))
     columns = [k for k, name in enumerate(known) if name in has]
     if not columns:
@@ -55,7 +57,8 @@ def read_ahead_file(path: Path, catalogue: Catalogue, names: Names) -> AheadFile
 def _series(table: Columns, names: Names) -> tuple[int, np.ndarray, np.ndarray]:
     """How many series the file has, the series of its rows, and that of each row of the state."""
     own, theirs = np.zeros(len(names.sku), np.int64), np.zeros(table.table.num_rows, np.int64)
-    for ours, code, words in (("sku", names.sku, names.skus), ("warehouse", names.warehouse, names.warehouses)):
+    keys = (("sku", names.sku, names.skus), ("warehouse", names.warehouse, names.warehouses))
+    for ours, code, words in keys:
         if ours not in table:
             continue
         codes, known = table.text(ours)
@@ -73,7 +76,8 @@ def _check_once(file: TableFile, day: np.ndarray, series: np.ndarray, catalogue:
     again = code[order][1:] == code[order][:-1]
     if again.any():
         one, two = sorted(order[np.argmax(again) :][:2])
-        text = f"{file.place(int(one))} and {file.place(int(two))} are of the same day, {catalogue.date + day[one]}"
+        when = catalogue.date + day[one]
+        text = f"{file.place(int(one))} and {file.place(int(two))} are of the same day, {when}"
         raise file.fail(text, hint="keep one row per day (and SKU and warehouse, where it has those columns)")
 
 
@@ -85,14 +89,14 @@ class Coming(NamedTuple):
     days: int  # H, from the date to the last day that anything is known of
 
     def values(self, state: State, pair: np.ndarray) -> np.ndarray:
-        """[H, Ka, B]; the state's own columns win over the files, those over the panel; NaN where nothing is known.
+        """[H, Ka, B]; the state's columns win over files, files over the panel; NaN where nothing is known.
 
         Args:
             pair: [B] index into the panel, -1 for pairs it does not have.
         """
         panel, day = self.catalogue.panel, self.catalogue.day
         out = np.full((self.days, len(panel.ahead), state.rows), np.nan, np.float32)
-        for k, (name, column) in enumerate(panel.ahead.items()):
+        for k, column in enumerate(panel.ahead.values()):
             if 0 <= day < panel.days:
                 held = column[day : day + self.days]
                 out[: len(held), k] = np.where(pair >= 0, held[:, pair], np.nan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,13 +75,14 @@ class Job(NamedTuple):
     def plan(self) -> str:
         """What this will hold in memory."""
         catalogue, layout = self.sources.catalogue, self.layout
-        width = len(layout.names) + len(self.sources.coming.catalogue.panel.ahead) * self.sources.coming.days
-        cells = 3 * (width + layout.longest + history_days(self.config))  # read, completed, laid out in blocks
-        chunk = 4 * cells * min(self.rows, CHUNK)
+        coming = len(catalogue.panel.ahead) * self.sources.coming.days
+        cells = len(layout.names) + coming + layout.longest + history_days(self.config)
+        rows = min(self.rows, CHUNK)
+        chunk = 3 * 4 * cells * rows  # as read, completed, and laid out in blocks
         held = 40 * self.rows + sum(file.values.nbytes for file in self.sources.coming.files)
         panel = catalogue.panel.demand.nbytes * (1 + len(catalogue.panel.ahead) + len(catalogue.panel.after))
         return (
-            f"{self.rows:,} pairs, {min(self.rows, CHUNK):,} at a time: about {_megabytes(chunk)} for the chunk, "
+            f"{self.rows:,} pairs, {rows:,} at a time: about {_megabytes(chunk)} for the chunk, "
             f"{_megabytes(held)} for names and coming days, {_megabytes(panel)} for the panel"
         )
 
@@ -91,8 +92,9 @@ class Job(NamedTuple):
         panel = catalogue.panel
         last = panel.start + panel.days - 1
         known = int((self.sources.pair >= 0).sum())
-        origin = "the state's own columns" if self.layout.demand else f"the panel ({panel.start} to {last})"
-        lines = [f"orders for {catalogue.date}; demand from {origin}; {known:,} of {self.rows:,} pairs in the panel"]
+        origin = "the state itself" if self.layout.demand else f"the panel ({panel.start} to {last})"
+        pairs = f"{known:,} of {self.rows:,} pairs in the panel"
+        lines = [f"orders for {catalogue.date}; demand from {origin}; {pairs}"]
         if catalogue.changed:
             lines.append("the run's data is not the same as when it was trained")
         return lines
@@ -165,8 +167,8 @@ def recommend(job: Job, out: Path) -> dict[str, Any]:
 def table_of(job: Job, state: State, answer: Answer, flags: np.ndarray) -> Any:
     """The output rows of one chunk, as a `pyarrow.Table`."""
     arrow = pyarrow()
-    whole = {ours: job.layout.names[ours] for ours in ("sku", "warehouse") if ours in job.layout.names}
-    columns = {ours: state.names.column(theirs) for ours, theirs in whole.items()}
+    names = job.layout.names
+    columns = {str(ours): state.names.column(names[ours]) for ours in ("sku", "warehouse") if ours in names}
     columns |= {name: arrow.array(values) for name, values in figures(job.orderer, answer).items()}
     columns |= {"flags": arrow.array(flag_words(flags), arrow.string())}
     return arrow.table(columns)
@@ -180,11 +182,11 @@ def flag_words(flags: np.ndarray) -> np.ndarray:
 
 def figures(orderer: Orderer, answer: Answer) -> dict[str, np.ndarray]:
     """Name -> [B] float32, the numbers of an output row."""
-    stock = answer.position + answer.order
-    cover = np.where(answer.expected > 0, stock / np.where(answer.expected > 0, answer.expected, 1), np.nan)
-    level = {} if orderer.level is None else {"level": answer.level}
-    coefficients = {f"coef_{k + 1}": answer.raw[k] for k in range(orderer.coefficients)}
-    return {
-        "order": answer.order, "inventory_position": answer.position, **level, **coefficients,
-        "expected_demand": answer.expected, "days_of_cover": cover.astype(np.float32),
-    }  # fmt: skip
+    expected = np.asarray(answer.expected)
+    cover = np.asarray(answer.position + answer.order) / np.where(expected > 0, expected, np.nan)
+    columns: dict[str, Any] = {"order": answer.order, "inventory_position": answer.position}
+    if orderer.level is not None:
+        columns["level"] = answer.level
+    columns |= {f"coef_{k + 1}": answer.raw[k] for k in range(orderer.coefficients)}
+    columns |= {"expected_demand": expected, "days_of_cover": cover}
+    return {name: np.asarray(column, np.float32) for name, column in columns.items()}

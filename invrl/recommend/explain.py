@@ -14,9 +14,14 @@ from invrl.recommend.names import Names
 from invrl.recommend.orders import Answer, flags_of
 from invrl.recommend.state import State, read_states
 
-WHAT_IF = ("as it is", "nothing in stock or on order", "a week's demand more on hand", "demand 20 % higher lately",
-           "demand 20 % lower lately")  # fmt: skip
-REGRESSORS = ("short mean", "long mean", "forecast to arrival", "forecast after", "level")
+WHAT_IF = (
+    "as it is",
+    "nothing in stock or on order",
+    "a week's demand more on hand",
+    "demand 20 % higher lately",
+    "demand 20 % lower lately",
+)
+REGRESSORS = ("short mean", "long mean", "forecast to arrival", "forecast after", "usual")
 PARAGRAPH = 11
 """Width of the left column."""
 
@@ -42,28 +47,31 @@ def explain(job: Job, pair: str) -> dict[str, Any]:
     named = {name: FLAGS[name] for name, bit in BIT.items() if flags & bit}
     date = str(job.sources.catalogue.date)
     lines = [f"{job.names.of(row)}, {date}: order {_n(numbers['order'])}", ""]
-    lines += _stock(state, answer) + _demand(job.config, facts, answer) + _policy(job, facts, answer)
+    lines += _stock(state, answer) + _demand(job, facts, answer) + _policy(job, facts, answer)
     lines += _limits(job.config, state, answer) + _after(numbers, what_if, named)
-    return {"pair": job.names.of(row), "date": date, **numbers, "what_if": what_if, "flags": named, "text": lines}
+    facts_found = {"pair": job.names.of(row), "date": date, **numbers}
+    return {**facts_found, "what_if": what_if, "flags": named, "text": lines}
 
 
 def find(names: Names, pair: str) -> int:
     """The row of a pair."""
-    sku, comma, warehouse = pair.rpartition(",")
-    rows = np.zeros(0, int)
-    for one, other in ((sku, warehouse), (pair, None)) if comma else ((pair, None),):
-        match = names.skus[names.sku] == one
-        rows = np.flatnonzero(match if other is None else match & (names.warehouses[names.warehouse] == other))
-        if rows.size:
-            break
+    sku, _, warehouse = pair.rpartition(",")
+    rows = np.flatnonzero(_is(names.sku, names.skus, sku) & _is(names.warehouse, names.warehouses, warehouse))
     if rows.size == 0:
-        here = names.skus[names.sku] == (sku or pair)
-        known = [f"{s},{names.warehouses[w]}" for s, w in zip(names.skus[names.sku][here], names.warehouse[here], strict=True)]
-        hint = nearest(pair, known or [str(s) for s in names.skus[:5]])
+        rows = np.flatnonzero(_is(names.sku, names.skus, pair))
+    if rows.size == 0:
+        known = [names.of(row) for row in np.flatnonzero(_is(names.sku, names.skus, sku or pair))[:200]]
+        hint = nearest(pair, [name.replace("@", ",") for name in known] or names.skus[:5].tolist())
         raise InvrlError(f"no pair `{pair}` in the state", hint=hint)
     if rows.size > 1:
-        raise InvrlError(f"`{pair}` is in {rows.size:,} warehouses", hint=f"such as {names.of(rows[0]).replace('@', ',')}")
+        hint = f"such as {names.of(rows[0]).replace('@', ',')}"
+        raise InvrlError(f"`{pair}` is in {rows.size:,} warehouses", hint=hint)
     return int(rows[0])
+
+
+def _is(codes: np.ndarray, words: np.ndarray, word: str) -> np.ndarray:
+    """[rows] bool"""
+    return (words == word)[codes]
 
 
 def one_row(state: State, index: int) -> State:
@@ -96,55 +104,62 @@ def _variants(facts: Facts, state: State) -> tuple[Facts, State]:
 
 
 def _stock(state: State, answer: Answer) -> list[str]:
-    due = [f"{_n(units[0])} in {days} day{'s'[: days > 1]}" for days, units in enumerate(state.due, 1) if units[0]]
-    on_order = f"{_n(state.due.sum())} on order" + (f" ({', '.join(due)})" if due else "")
-    return _line("stock", f"{_n(state.on_hand[0])} on hand, {on_order}: inventory position {_n(answer.position[0])}")
+    units = state.due[:, 0]
+    due = [f"{_n(units[k])} in {k + 1} day{'s'[: int(k)]}" for k in np.flatnonzero(units)]
+    on_order = f"{_n(units.sum())} on order" + (f" ({', '.join(due)})" if due else "")
+    position = f"inventory position {_n(answer.position[0])}"
+    return _line("stock", f"{_n(state.on_hand[0])} on hand, {on_order}: {position}")
 
 
-def _demand(config: Config, facts: Facts, answer: Answer) -> list[str]:
-    short, long, near, far = answer.regressors[:, 0]
+def _demand(job: Job, facts: Facts, answer: Answer) -> list[str]:
+    features = job.config.features
+    first, second, third, fourth = map(_n, answer.regressors[:, 0])
     lead_time, period = int(facts.lead_time[0]), int(facts.review_period[0])
-    return [
-        *_line("demand", f"{_n(short)} a day in the last {config.features.short} days, {_n(long)} in the last "
-               f"{config.features.long}; mean {_n(facts.scale[0])}, standard deviation {_n(facts.spread[0])}"),
-        *_line("forecast", f"{_n(near)} a day until the order arrives, {_n(far)} in the days it is for"),
-        *_line("supply", f"lead time {lead_time}, next review in {period}: the order must last "
-               f"{lead_time + period} days"),
-    ]  # fmt: skip
+    usual = f"mean {_n(facts.scale[0])}, standard deviation {_n(facts.spread[0])}"
+    recent = f"{first} a day in the last {features.short} days, {second} in the last {features.long}"
+    coming = f"{third} a day until the order arrives, {fourth} in the days it is for"
+    if facts.regressors is not None:
+        recent, coming = f"features {first}, {second}, {third}, {fourth}", f"{_n(answer.expected[0])} a day"
+    supply = f"lead time {lead_time}, next review in {period}: the order must last {lead_time + period} days"
+    return [*_line("demand", f"{recent}; {usual}"), *_line("forecast", coming), *_line("supply", supply)]
 
 
 def _policy(job: Job, facts: Facts, answer: Answer) -> list[str]:
     wanted, name = _n(answer.wanted[0]), f"{job.config.algo}/{job.config.reg}"
-    days = int(facts.lead_time[0] + facts.review_period[0])
     lines = []
     if job.orderer.coefficients == len(REGRESSORS):
-        long = float(answer.regressors[1, 0])
-        unit = long if job.config.features.level == "trailing" else float(facts.scale[0])
-        seen = [*map(float, answer.regressors[:, 0]), unit]
-        terms = [f"{c:+.2f} x {_n(x)} ({r})" for c, x, r in zip(answer.raw[:, 0], seen, REGRESSORS, strict=True)]
-        rate = float(np.dot(answer.raw[:, 0], seen))
-        lines += _line("demand rate", f"{' '.join(terms)} = {_n(rate)} a day")
+        seen = [*answer.regressors[:, 0], answer.unit[0]]
+        weighed = zip(answer.raw[:, 0], seen, REGRESSORS, strict=True)
+        terms = [f"{weight:+.2f} x {_n(x)} ({regressor})" for weight, x, regressor in weighed]
+        lines += _line("demand rate", f"{' '.join(terms)} = {_n(np.dot(answer.raw[:, 0], seen))} a day")
     if job.orderer.level is None:
         return lines + _line("policy", f"{name} puts out the order: {wanted}")
     name = job.config.algo if job.orderer.shared is None else name
     level, position = float(answer.level[0]), float(answer.position[0])
+    days = int(facts.lead_time[0] + facts.review_period[0])
     cover = f", {_n(level / answer.expected[0])} days of expected demand" if answer.expected[0] > 0 else ""
     text = f"{name} orders up to {_n(level)}{cover} ({days} to cover)"
-    return lines + _line("policy", f"{text}: {_n(level)} - {_n(position)} = {_n(level - position)}, so {wanted}")
+    return lines + _line(
+        "policy", f"{text}: {_n(level)} - {_n(position)} = {_n(level - position)}, so {wanted}"
+    )
 
 
 def _limits(config: Config, state: State, answer: Answer) -> list[str]:
     lines = _line("limits", f"at most {_n(answer.ceiling[0])} today")
-    if answer.packed[0] != answer.wanted[0]:
-        pack = state.numbers.get("pack_size", [config.supply.pack_size])[0]
-        least = state.numbers.get("min_order", [config.supply.min_order])[0]
-        lines += _line("packs", f"{_n(answer.wanted[0])} becomes {_n(answer.packed[0])} (pack {_n(pack)}, minimum {_n(least)})")
-    return lines
+    if answer.packed[0] == answer.wanted[0]:
+        return lines
+    supply = {"pack_size": config.supply.pack_size, "min_order": config.supply.min_order}
+    given = {name: state.numbers[name][0] for name in supply if name in state.numbers}
+    supply |= {name: float(value) for name, value in given.items() if not np.isnan(value)}
+    rule = f"packs of {_n(supply['pack_size'])}, at least {_n(supply['min_order'])}"
+    return lines + _line("packs", f"{_n(answer.wanted[0])} becomes {_n(answer.packed[0])}: {rule}")
 
 
 def _after(numbers: dict[str, Any], what_if: dict[str, float], flags: dict[str, str]) -> list[str]:
     after = numbers["inventory_position"] + numbers["order"]
-    lines = _line("after", f"inventory position {_n(after)}, {_n(numbers['days_of_cover'])} days of expected demand")
+    lines = _line(
+        "after", f"inventory position {_n(after)}, {_n(numbers['days_of_cover'])} days of expected demand"
+    )
     for index, (case, order) in enumerate(list(what_if.items())[1:]):
         lines += _line("" if index else "what if", f"{case}: {_n(order)}")
     for index, (name, text) in enumerate(flags.items()):

@@ -62,7 +62,9 @@ class Sources(NamedTuple):
         history = self._history(state, pair)
         scale, spread = self._moments(state, pair, history, self.priors.scale[rows])
         unknown = np.isnan(history)
-        flags |= np.where(unknown.all(0), BIT["cold_start"], np.where(unknown.any(0), BIT["short_history"], 0))
+        flags |= np.where(
+            unknown.all(0), BIT["cold_start"], np.where(unknown.any(0), BIT["short_history"], 0)
+        )
         lead_time, review_period, assumed = self._supply(state, pair)
         flags |= np.where(assumed, BIT["assumed_supply"], 0)
         coming, missing = self._coming(state, pair, lead_time + review_period)
@@ -82,8 +84,10 @@ class Sources(NamedTuple):
         held = panel.demand[max(day - history_days(self.config), 0) : day]
         return np.where(pair >= 0, held[:, pair], np.nan).astype(np.float32)
 
-    def _moments(self, state, pair, history, prior) -> tuple[np.ndarray, np.ndarray]:
-        """(mean, standard deviation) [B]: given in the state, else the panel's, else of the history, else a guess."""
+    def _moments(
+        self, state: State, pair: np.ndarray, history: np.ndarray, prior: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(mean, standard deviation) [B]: of the state, else the panel, else the history, else a guess."""
         count = (~np.isnan(history)).sum(0)
         mean = np.nansum(history, 0) / np.maximum(count, 1)
         deviation = np.sqrt(np.nansum((history - mean) ** 2, 0) / np.maximum(count, 1))
@@ -97,7 +101,7 @@ class Sources(NamedTuple):
         found, assumed = [], np.zeros(state.rows, bool)
         for name, known, guess in (
             ("lead_time", self.catalogue.lead_time, self.priors.lead_time),
-            ("review_period", self.catalogue.panel.review_period, self.priors.review_period),
+            ("review_period", self.catalogue.review_period, self.priors.review_period),
         ):
             given = state.numbers.get(name, np.full(state.rows, np.nan))
             assumed |= np.isnan(given) & (pair < 0) & (known != known[0]).any()
@@ -107,12 +111,12 @@ class Sources(NamedTuple):
     def _coming(self, state: State, pair: np.ndarray, horizon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         normaliser, groups = self.catalogue.normaliser, self.config.features.groups
         raw = self.coming.values(state, pair)
-        seen = {"today": 1, "coming": horizon}
-        looked_at = np.maximum.reduce([np.zeros(state.rows, int), *(seen[g] + 0 * horizon for g in groups if g in seen)])
+        looked_at = horizon if "coming" in groups else np.full(state.rows, int("today" in groups))
         lacking = np.isnan(raw).any(1)
         missing = (lacking & (np.arange(len(raw))[:, None] < looked_at)).any(0) | (looked_at > len(raw))
+        missing &= raw.shape[1] > 0
         standard = (raw - normaliser.ahead_mean[:, None]) / normaliser.ahead_sd[:, None]
-        return np.nan_to_num(standard), missing & (raw.shape[1] > 0)
+        return np.nan_to_num(standard), np.asarray(missing)
 
     def _static(self, state: State, pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         catalogue, normaliser = self.catalogue, self.catalogue.normaliser
@@ -122,7 +126,7 @@ class Sources(NamedTuple):
                 given = (state.numbers[name] - normaliser.static_mean[k]) / normaliser.static_sd[k]
                 out[k] = _first(given, out[k])
         missing = np.isnan(out).any(0) & ("static" in self.config.features.groups)
-        return np.nan_to_num(out).astype(np.float32), missing
+        return np.nan_to_num(out).astype(np.float32), np.asarray(missing)
 
     def _regressors(self, state: State, pair: np.ndarray) -> np.ndarray | None:
         """[4, B], for data that brings its own demand features."""
@@ -166,7 +170,9 @@ def check_history(layout: Layout, catalogue: Catalogue, dated: bool) -> None:
         return
     last = panel.start + panel.days - 1
     if day < 1:
-        raise InvrlError(f"no demand is known before {catalogue.date}: the panel begins on {panel.start}", hint=REACH)
+        raise InvrlError(
+            f"no demand is known before {catalogue.date}: the panel begins on {panel.start}", hint=REACH
+        )
     if day > panel.days:
         text = f"demand is known up to {last}; the order is for {catalogue.date}"
         raise InvrlError(text, hint=f"--date {last + 1}, or newer data with --data FILE, or {REACH}")

@@ -54,7 +54,9 @@ def load_orderer(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
         return policy.order(raw, _empty(seen))
 
     coefficients = len(head.start) if config.reg in ("coeff", "both") else 0
-    return Orderer(learned(policy), shared, None, slots, level if config.reg in LEVELS else None, coefficients)
+    return Orderer(
+        learned(policy), shared, None, slots, level if config.reg in LEVELS else None, coefficients
+    )
 
 
 LEVELS = ("base", "both", "incumbent", "s_S")
@@ -67,7 +69,9 @@ def _empty(seen: Observation) -> Observation:
 
 def _load_baseline(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
     if config.algo == "clairvoyant":
-        raise InvrlError("the clairvoyant knows the future: it cannot order today", hint="recommend from another run")
+        raise InvrlError(
+            "the clairvoyant knows the future: it cannot order today", hint="recommend from another run"
+        )
     baseline = registry.get("baseline", config.algo)
     own = _own_numbers(run, len(baseline.axes), catalogue)
     rule = classical(baseline, config)
@@ -112,7 +116,11 @@ def _feature_rows(config: Config, catalogue: Catalogue) -> int:
     """F of `Observation.features`."""
     one = jnp.ones((1,))
     known = Known(
-        jnp.ones((1, 1)), jnp.ones((1, len(catalogue.panel.ahead), 1)), jnp.ones((len(catalogue.static), 1)), one, one
+        jnp.ones((1, 1)),
+        jnp.ones((1, len(catalogue.panel.ahead), 1)),
+        jnp.ones((len(catalogue.static), 1)),
+        one,
+        one,
     )
     day = jnp.ones((1, 1), int)
     shapes = jax.eval_shape(lambda known: features(known, day, day, 1, 0, config.features)[0], known)

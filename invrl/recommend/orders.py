@@ -1,4 +1,4 @@
-"""From facts to orders: what the simulator would do on the day, in one compiled function per review period."""
+"""From facts to orders, those of the simulator: one compiled function per review period."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Answer(NamedTuple):
     raw: Array  # [A, B]
     expected: Array  # units a day
     regressors: Array  # [4, B] units a day
+    unit: Array  # units a day, what the policy thinks in
 
 
 def compiled(orderer: Orderer, config: Config) -> Callable[[Any, Block, Window, int], Answer]:
@@ -73,7 +74,9 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
     packed = in_packs(action.order, block.pack, block.minimum)
     order = limit(packed, seen.position, episode, block.active)
     ceiling = limit(jnp.full_like(order, jnp.inf), seen.position, episode, block.active)
-    level = jnp.full_like(order, jnp.nan) if orderer.level is None else orderer.level(block.own, action.raw, seen)
+    level = (
+        jnp.full_like(order, jnp.nan) if orderer.level is None else orderer.level(block.own, action.raw, seen)
+    )
     return Answer(
         order=whole_below(order, packed, block.pack, block.minimum),
         wanted=action.order,
@@ -84,6 +87,7 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
         raw=action.raw,
         expected=expected_demand(seen, "forecast"),
         regressors=seen.regressors,
+        unit=seen.level,
     )
 
 
@@ -179,7 +183,9 @@ class Desk:
 
     def _own(self, numbers: np.ndarray, pair: np.ndarray) -> np.ndarray:
         """[k, B] an incumbent's numbers; new pairs get the median."""
-        return np.where(pair >= 0, numbers[:, pair], np.median(numbers, axis=1, keepdims=True)).astype(np.float32)
+        return np.where(pair >= 0, numbers[:, pair], np.median(numbers, axis=1, keepdims=True)).astype(
+            np.float32
+        )
 
 
 def flags_of(facts: Facts, state: State, answer: Answer) -> np.ndarray:

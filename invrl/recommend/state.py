@@ -1,13 +1,13 @@
 """The state file: what is on hand and on order today, one row per pair, read in chunks.
 
-    sku, warehouse       who; without `warehouse` all rows are of one
-    on_hand              units, today's arrivals included (negative: backlog)
-    due_1, due_2, ...    units that arrive in 1, 2, ... days; or instead
-    pipeline, due        units on order in all, and in how many days they arrive
-    demand_1, ...        demand 1, 2, ... days ago (empty: unknown); else a panel tells it
-    <column>_0, ...      a known-ahead column today, tomorrow, ...
-    lead_time, review_period, review, do_not_order, pack_size, min_order, max_order,
-    mean_demand, sd_demand, and static columns: where a cell is empty, the default holds
+sku, warehouse       who; without `warehouse` all rows are of one
+on_hand              units, today's arrivals included (negative: backlog)
+due_1, due_2, ...    units that arrive in 1, 2, ... days; or instead
+pipeline, due        units on order in all, and in how many days they arrive
+demand_1, ...        demand 1, 2, ... days ago (empty: unknown); else a panel tells it
+<column>_0, ...      a known-ahead column today, tomorrow, ...
+lead_time, review_period, review, do_not_order, pack_size, min_order, max_order,
+mean_demand, sd_demand, and static columns: where a cell is empty, the default holds
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from invrl.demand.columns import Columns, resolve
 from invrl.demand.long import REGRESSORS, TINY
 from invrl.demand.table_file import TableFile
+from invrl.errors import InvrlError
 from invrl.recommend.batches import part, read_batches
 
 WHOLE = {"lead_time": 0, "review_period": 1, "due": 1}
@@ -96,9 +97,11 @@ def read_layout(
     families = {name: _family(file, name, 1) for name in ("due", "demand")}
     coming = {name: _family(file, name, 0) for name in ahead}
     optional = ["warehouse", *WHOLE, *REAL, *REGRESSORS, *static]
-    names = resolve(file, columns, ("sku", "on_hand"), optional)
+    names = _resolve(file, columns, optional)
     if families["due"] and "pipeline" in names:
-        raise file.fail("both `due_1` and `pipeline`", hint="say what is on order once, in one of the two ways")
+        raise file.fail(
+            "both `due_1` and `pipeline`", hint="say what is on order once, in one of the two ways"
+        )
     if ("pipeline" in names) != ("due" in names):
         lacks = "due" if "pipeline" in names else "pipeline"
         hint = "`pipeline` units arrive in `due` days; or give columns due_1, due_2, ..."
@@ -110,10 +113,17 @@ def read_layout(
     return Layout(file, names, len(families["due"]), len(families["demand"]), days, kept, longest, backlog)
 
 
+def _resolve(file: TableFile, columns: Mapping[str, str], optional: list[str]) -> dict[str, str]:
+    try:
+        return resolve(file, columns, ("sku", "on_hand"), optional)
+    except InvrlError as error:  # the hint is for the config of a panel
+        raise InvrlError(error.message, hint=error.hint.replace("data.columns.", "--column ")) from None
+
+
 def _family(file: TableFile, name: str, first: int) -> list[str]:
     """The columns `name_first`, `name_first+1`, ... which must not leave out a number."""
     pattern = re.compile(re.escape(name) + r"_(0|[1-9]\d*)")
-    found = sorted((int(match[1]) for match in map(pattern.fullmatch, file.names) if match))
+    found = sorted(int(match[1]) for match in map(pattern.fullmatch, file.names) if match)
     for wanted, number in enumerate(found, first):
         if number != wanted:
             raise file.fail(f"no column `{name}_{wanted}`, but `{name}_{number}`", hint="leave out no day")
@@ -142,7 +152,8 @@ def _state(layout: Layout, table: Columns, start: int) -> State:
     loose = {name: _optional(table, name) for name in (*REGRESSORS, *layout.static) if name in table}
     demand = [_optional(table, f"demand_{k}", 0) for k in range(layout.demand, 0, -1)]
     ahead = {
-        name: np.stack([_optional(table, f"{name}_{k}") for k in range(days)]) for name, days in layout.ahead.items()
+        name: np.stack([_optional(table, f"{name}_{k}") for k in range(days)])
+        for name, days in layout.ahead.items()
     }
     names = table.table.select([table.names[ours] for ours in ("sku", "warehouse") if ours in table])
     return State(
@@ -174,13 +185,17 @@ def _optional(table: Columns, ours: str, low: float | None = None, whole: bool =
     return np.where(mask, np.nan, _optional(filled, ours, low, whole)).astype(np.float32)
 
 
-def _due(layout: Layout, table: Columns, whole: Mapping[str, np.ndarray], pipeline: np.ndarray | None) -> np.ndarray:
+def _due(
+    layout: Layout, table: Columns, whole: Mapping[str, np.ndarray], pipeline: np.ndarray | None
+) -> np.ndarray:
     """[L, B] units due in 1..L days."""
     due = np.zeros((layout.longest, table.table.num_rows), np.float32)
     hint = f"the policy was trained with lead times of at most {layout.longest} days"
     if pipeline is not None:
         units, days = np.nan_to_num(pipeline), whole["due"]
-        table.refuse("due", (units > 0) & np.isnan(days), "missing", "in how many days does the pipeline arrive?")
+        table.refuse(
+            "due", (units > 0) & np.isnan(days), "missing", "in how many days does the pipeline arrive?"
+        )
         table.refuse("due", (units > 0) & (days > layout.longest), "{}", hint)
         row = np.flatnonzero(units)
         due[days[row].astype(int) - 1, row] = units[row]

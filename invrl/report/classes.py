@@ -11,17 +11,23 @@ from invrl.intervals import Estimate, estimate
 from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, ink_of
 from invrl.report.headline import verdict
-from invrl.report.markup import SMALL, figure, folded, graded, legend, make_section, side_by_side, table
+from invrl.report.labels import LETTER
+from invrl.report.markup import (
+    SMALL,
+    figure,
+    folded,
+    graded,
+    legend,
+    make_section,
+    side_by_side,
+    table,
+    words,
+)
 
 CLASSES = {
     "velocity": "By velocity",
     "lead_time": "By lead time",
     "warehouse": "By warehouse",
-}
-TELLS = {
-    "velocity": "Thirds of the pairs by mean demand on training days.",
-    "lead_time": "Days from order to arrival.",
-    "warehouse": "The largest warehouses by number of pairs.",
 }
 MOST = 12
 """Classes shown; the others are summed up."""
@@ -43,8 +49,9 @@ def section(facts: Facts) -> str:
     for by, title in CLASSES.items():
         label = breakdown.labels(facts.experiment, by, facts.pairs)
         if np.unique(label).size > 1:
-            parts.append(_one(facts, by, title, merged(label, by)))
-    return make_section("classes", "Where it gains and loses", *parts)
+            classes = [(name, mask) for name, mask in merged(label, by) if facts.weight[mask].sum() > 0]
+            parts.append(_one(facts, by, title, classes))
+    return make_section("classes", "Where it gains and loses", _intro(facts), *parts) if parts else ""
 
 
 def merged(label: np.ndarray, by: str) -> list[tuple[str, np.ndarray]]:
@@ -83,23 +90,49 @@ def measured(facts: Facts, classes: list[tuple[str, np.ndarray]]) -> list[Class]
 
 def _one(facts: Facts, by: str, title: str, classes: list[tuple[str, np.ndarray]]) -> str:
     found = measured(facts, classes)
-    ink, rival = ink_of(facts.main), facts.rival
-    entries = [(ink, "dot", cell_label(facts.main))]
-    if rival:
-        entries.append(("incumbent", "ring", rival.name.replace("_", " ")))
-    tail = " The line joins the two: to the left is better." if rival else ""
-    charts = [
-        figure(_chart(found, measure, ink), f"{TELLS[by]}{tail}" if k == 0 else "", legend(entries), f"{title}: {MEASURES[measure][0]}")
-        for k, measure in enumerate(MEASURES)
+    charts = [_chart(found, measure, ink_of(facts.main)) for measure in MEASURES]
+    figures = [
+        figure(
+            chart,
+            _extremes(found, measure).replace("the rival", f"the {facts.rival.name}" if facts.rival else ""),
+            title=f"{title}: {MEASURES[measure][0]}",
+        )
+        for chart, measure in zip(charts, MEASURES, strict=True)
     ]
-    return side_by_side(*charts) + folded(f"Numbers {title[0].lower()}{title[1:]}", table(_rows(facts, found, by)))
+    return side_by_side(*figures) + folded(
+        f"Numbers {title[0].lower()}{title[1:]}", table(_rows(facts, found, by))
+    )
+
+
+def _extremes(found: list[Class], measure: str) -> str:
+    """The range of the changes over classes, in words."""
+    change = {c.name: MEASURES[measure][1] * c.delta[measure].mean for c in found if c.delta}
+    if not change:
+        return ""
+    unit = "points" if measure == "stockout_rate" else "days"
+    best, worst = min(change, key=change.__getitem__), max(change, key=change.__getitem__)
+    ends = [f"{change[name]:+.2f}".replace("-", "\N{MINUS SIGN}") for name in (best, worst)]
+    return f"Change against the rival: from *{ends[0]} {unit}* ({best}) to *{ends[1]}* ({worst})."
+
+
+def _intro(facts: Facts) -> str:
+    """What dots and rings are, once for all charts."""
+    entries = [(ink_of(facts.main), "dot", cell_label(facts.main))]
+    tail = ""
+    if facts.rival:
+        entries.append(("incumbent", "ring", facts.rival.name.replace("_", " ")))
+        tail = " A dot left of its ring is an improvement."
+    return words(
+        "Both measures by class of pairs. Velocity cuts the pairs into thirds by mean demand on training "
+        f"days; lead time is in days; of many warehouses the largest are shown.{tail}"
+    ) + legend(entries)
 
 
 def _chart(found: list[Class], measure: str, ink: str) -> str:
     """A row per class with a dot for the policy and a ring for its rival."""
     unit = MEASURES[measure][1]
     values = [unit * side[measure].mean for c in found for side in (c.mine, c.rival) if side]
-    left = 14 + min(130.0, pictures.LETTER * max(len(c.name) for c in found))
+    left = 14 + min(140.0, LETTER * max(len(c.name) for c in found))
     height = 22.0 * len(found)
     frame = Frame(left, 8, SMALL - left - 14, height, pictures.around([0.0, *values], 0.06, 0.0), Scale(0, 1))
     parts = [pictures.axes(frame, x_ticks=5, y_count=0)]
@@ -117,7 +150,11 @@ def _row(frame: Frame, c: Class, measure: str, ink: str, v: float) -> str:
     if c.rival:
         other = float(frame.across(unit * c.rival[measure].mean))
         parts.append(pictures.segment(mine, v, other, v, ink, "join"))
-        parts.append(pictures.marker(other, v, "circle", "incumbent", f"incumbent {unit * c.rival[measure].mean:.2f}", "ring"))
+        parts.append(
+            pictures.marker(
+                other, v, "circle", "incumbent", f"incumbent {unit * c.rival[measure].mean:.2f}", "ring"
+            )
+        )
     parts.append(pictures.marker(mine, v, "circle", ink, tip))
     return "".join(parts)
 
@@ -128,9 +165,10 @@ def _rows(facts: Facts, found: list[Class], by: str) -> list[dict[str, object]]:
         row: dict[str, object] = {by.replace("_", " "): c.name, "pairs": f"{c.pairs:,}"}
         for measure, (heading, unit) in MEASURES.items():
             row[heading] = f"{unit * c.mine[measure].mean:.2f}"
-            if c.rival and c.delta:
-                row[f"{facts.rival.name if facts.rival else ''} {heading.split(',')[0]}"] = f"{unit * c.rival[measure].mean:.2f}"
-                row[f"difference {heading.split(',')[0]}"] = graded(_delta(c.delta[measure], unit), verdict(c.delta[measure]))
+            if facts.rival and c.rival and c.delta:
+                _, _, noun = heading.partition(", ")
+                row[f"{facts.rival.name}, {noun}"] = f"{unit * c.rival[measure].mean:.2f}"
+                row[f"change, {noun}"] = graded(_delta(c.delta[measure], unit), verdict(c.delta[measure]))
         rows.append(row)
     return rows
 

@@ -70,8 +70,8 @@ class Facts:
         """Incumbent -> its numbers [k, N], tuned again as the run tuned them."""
         price = prices(self.experiment.config.objective)._replace(stockout=self.content["stockout_price"])
         names = [cell.algo for cell in self.comparison.cells if cell.reg is None]
-        movable = [name for name in names if registry.get("baseline", name).has_safety_factor]
-        return {name: results.fit_baseline(self.experiment, name, price) for name in movable}
+        tuned = [name for name in names if registry.get("baseline", name).axes]
+        return {name: results.fit_baseline(self.experiment, name, price) for name in tuned}
 
     def experiment_of(self, run: Run) -> Experiment:
         """Another run's experiment on the same panel."""
@@ -110,9 +110,7 @@ def gather(found: list[Run], reference: str | None, split: str, resamples: int) 
     cells = [cell for cell in compared.cells if cell.reg] or compared.cells
     best = min(cells, key=lambda cell: np.mean([validation_score(runs[name]) for name in cell.runs]))
     run = min((runs[name] for name in best.runs), key=validation_score)
-    return Facts(
-        runs, compared.skipped, compared, best, _rival(compared.cells, best), run, _experiment(run)
-    )
+    return Facts(runs, compared.skipped, compared, best, _rival(compared.cells, best), run, _experiment(run))
 
 
 def validation_score(run: Run) -> float:
@@ -122,7 +120,9 @@ def validation_score(run: Run) -> float:
 
 
 def _rival(cells: list[Cell], main: Cell) -> Cell | None:
-    known = {cell.name: cell for cell in cells if cell.reg is None and cell.name not in (main.name, "clairvoyant")}
+    known = {
+        cell.name: cell for cell in cells if cell.reg is None and cell.name not in (main.name, "clairvoyant")
+    }
     return known.get("incumbent") or next(iter(known.values()), None)
 
 

@@ -10,13 +10,16 @@ from invrl import pictures, registry
 from invrl.comparison import Cell
 from invrl.evaluation import classical, make_simulate
 from invrl.experiment import Experiment
-from invrl.pictures import Frame, Label, Scale
+from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, ink_of
+from invrl.report.labels import Label, place_labels
 from invrl.report.markup import figure, legend, make_section, twice
 
 SHAPES = {"ds": "circle", "ddpg": "square", "ppo": "triangle", "clairvoyant": "diamond"}
-FACTORS = np.linspace(-1.5, 3.5, 21)
+FACTORS = np.linspace(-1.5, 3.5, 31)
 """Safety factors of the curve."""
+WHOLE = np.arange(-1.0, 4.0)
+"""Factors marked on it."""
 
 
 class Curve(NamedTuple):
@@ -49,44 +52,58 @@ def sweep(experiment: Experiment, name: str, numbers: np.ndarray, split: str, fa
 
 
 def section(facts: Facts) -> str:
-    curves = [sweep(facts.experiment, name, numbers, facts.split, FACTORS) for name, numbers in facts.numbers.items()]
+    curves = [
+        sweep(facts.experiment, name, numbers, facts.split, FACTORS)
+        for name, numbers in facts.numbers.items()
+        if registry.get("baseline", name).has_safety_factor
+    ]
     cells = facts.comparison.cells
-    picture = twice(lambda width: draw(cells, curves, width))
+    picture = twice(lambda width: draw(cells, curves, facts.main.name, width))
     caption = (
         "Lower left is better: fewer stockouts with less stock. "
         + (
-            "Each grey curve is an incumbent whose safety factor goes from low (top left) to high (bottom right), "
-            "set with hindsight on these days; a policy *below and left of the curve* does better than any safety "
-            "factor could. "
+            "Each grey curve is an incumbent whose safety factor goes from low (top left) to high (bottom "
+            "right), set with hindsight on these days; a policy *below and left of the curve* does better "
+            "than any safety factor could. "
             if curves
             else ""
         )
-        + "Whiskers are 95 % intervals over SKUs; policies share pairs and days, so differences between them are "
-        "known better than the whiskers show (see the grid)."
-        + (" The clairvoyant knows the coming demand: no policy can be there." if _has(cells, "clairvoyant") else "")
+        + "The ringed marker is the policy of this report."
+        + "".join(
+            f" The clairvoyant, who knows the coming demand, would be at {_turnover(cell):.2f} days and "
+            f"{_rate(cell):.2f} %."
+            for cell in cells
+            if cell.algo == "clairvoyant"
+        )
     )
-    return make_section("frontier", "Stockouts against stock", figure(picture, caption, _legend(cells, curves)))
-
+    return make_section(
+        "frontier", "Stockouts against stock", figure(picture, caption, _legend(cells, curves))
+    )
 
 
 def _has(cells: list[Cell], algo: str) -> bool:
     return any(cell.algo == algo for cell in cells)
 
 
-def draw(cells: list[Cell], curves: list[Curve], width: int) -> str:
-    height = 420 if width > 500 else 330
+def draw(cells: list[Cell], curves: list[Curve], main: str, width: int) -> str:
+    cells = [cell for cell in cells if cell.algo != "clairvoyant"] or cells
+    height = 420 if width > 500 else 380
     x, y = _limits(cells, curves)
     frame = Frame(40, 26, width - 52, height - 66, x, y)
     lines = "".join(_curve(frame, curve, k) for k, curve in enumerate(curves))
     marks, labels = [], []
     for cell in cells:
         u, v = float(frame.across(_turnover(cell))), float(frame.up(_rate(cell)))
-        marks.append(_whiskers(frame, cell, u, v) + pictures.marker(u, v, _shape(cell), ink_of(cell), _tip(cell)))
-        labels.append(Label(u, v, cell_label(cell), ink_of(cell)))
+        kind = "chosen" if cell.name == main else ""
+        marks.append(pictures.marker(u, v, _shape(cell), ink_of(cell), _tip(cell), kind))
+        name = (
+            cell.reg.upper() if cell.reg and width < 500 else cell_label(cell)
+        )  # the shape tells the algorithm
+        labels.append(Label(u, v, name, ink_of(cell)))
     taken = [place for curve in curves for place in _places(frame, curve)]
     return pictures.svg(
         width, height, pictures.axes(frame, "turnover time, days", "stockout rate, %", 6, 5),
-        lines, *marks, pictures.place_labels(labels, frame, taken), label="Stockout rate against turnover time",
+        lines, place_labels(labels, frame, taken), *marks, label="Stockout rate against turnover time",
     )  # fmt: skip
 
 
@@ -98,36 +115,37 @@ def _limits(cells: list[Cell], curves: list[Curve]) -> tuple[Scale, Scale]:
         100 * rate
         for curve in curves
         for rate, days in zip(curve.stockout_rate, curve.turnover_time, strict=True)
-        if x.low <= days <= x.high and 100 * rate < 1.5 * max(rates)
+        if x.low <= days <= x.high and 0.7 * min(rates) < 100 * rate < 1.3 * max(rates)
     ]
-    return x, pictures.around([*rates, *near, 0.0], 0.08, 0.0)
+    return x, pictures.around([*rates, *near], 0.12, 0.0)
 
 
 def _curve(frame: Frame, curve: Curve, k: int) -> str:
-    """The line within the frame, cut where it leaves it."""
-    days, rate = _clipped(curve, frame.x, frame.y)
-    return pictures.line(frame, days, rate, "incumbent", "dashed" if k else "")
+    """The line; the first also bears its factors."""
+    drawn = pictures.line(
+        frame, curve.turnover_time, 100 * curve.stockout_rate, "incumbent", "dashed" if k else ""
+    )
+    return drawn + ("" if k else _factors(frame, curve))
 
 
-def _clipped(curve: Curve, x: Scale, y: Scale) -> tuple[np.ndarray, np.ndarray]:
-    fine = np.linspace(0, len(curve.factor) - 1, 400)
-    at = np.arange(len(curve.factor))
-    days, rate = np.interp(fine, at, curve.turnover_time), 100 * np.interp(fine, at, curve.stockout_rate)
-    inside = (days >= x.low) & (days <= x.high) & (rate >= y.low) & (rate <= y.high)
-    return days[inside], rate[inside]
+def _factors(frame: Frame, curve: Curve) -> str:
+    """Marks on the first curve where the safety factor is a whole number."""
+    days, rate = (np.interp(WHOLE, curve.factor, v) for v in (curve.turnover_time, 100 * curve.stockout_rate))
+    inside = (days >= frame.x.low) & (days <= frame.x.high) & (rate >= frame.y.low) & (rate <= frame.y.high)
+    places = zip(WHOLE[inside], frame.across(days[inside]), frame.up(rate[inside]), strict=True)
+    return "".join(
+        pictures.marker(u, v, "small", "incumbent", f"safety factor {z:g}")
+        + pictures.text(u + 6, v - 6, f"z = {z:g}", "start", "tick")
+        for z, u, v in places
+    )
 
 
 def _places(frame: Frame, curve: Curve) -> list[tuple[float, float]]:
-    days, rate = _clipped(curve, frame.x, frame.y)
-    return list(zip(frame.across(days[::12]).tolist(), frame.up(rate[::12]).tolist(), strict=True))
-
-
-def _whiskers(frame: Frame, cell: Cell, u: float, v: float) -> str:
-    days, rate = cell.means["turnover_time"], cell.means["stockout_rate"]
-    left, right = np.clip(frame.across(np.array([days.low, days.high])), frame.left, frame.right)
-    low, high = np.clip(frame.up(100 * np.array([rate.low, rate.high])), frame.top, frame.bottom)
-    ink = ink_of(cell)
-    return pictures.segment(left, v, right, v, ink, "whisker") + pictures.segment(u, low, u, high, ink, "whisker")
+    fine = np.linspace(curve.factor[0], curve.factor[-1], 90)
+    days, rate = (np.interp(fine, curve.factor, v) for v in (curve.turnover_time, 100 * curve.stockout_rate))
+    u, v = pictures.within(frame, days, rate)
+    known = np.isfinite(u)
+    return list(zip(u[known].tolist(), v[known].tolist(), strict=True))
 
 
 def _rate(cell: Cell) -> float:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from invrl import comparison
+from invrl import comparison, registry
 from invrl.report.facts import Facts
 from invrl.report.markup import Markup, graded, make_section, table, words
 
 
 def section(facts: Facts) -> str:
     compared = facts.comparison
-    blocks = [_block(facts, name, rows) for name, rows in comparison.grid_rows(compared).items()]
+    forms = [reg for reg in registry.HEADS if any(cell.reg == reg for cell in compared.cells)]
+    blocks = [_block(name, rows, forms) for name, rows in comparison.grid_rows(compared).items()]
     intro = (
-        f"Differences to *{compared.reference}* on the same pairs, days and demand; below zero is better in both "
-        f"rows. Green and red differences are clear (their 95 % interval excludes zero), grey ones may be chance. "
-        f"Configurations were chosen on validation days only."
+        f"Differences to *{compared.reference}* on the same pairs, days and demand; below zero is better in "
+        "both rows. Green and red differences are clear (their 95 % interval excludes zero), grey ones may "
+        "be chance. Configurations were chosen on validation days only."
     )
     left_out = f"Left out, not finished: {', '.join(facts.skipped)}." if facts.skipped else ""
     return make_section(
@@ -24,13 +25,17 @@ def section(facts: Facts) -> str:
     )  # fmt: skip
 
 
-def _block(facts: Facts, name: str, rows: list[dict[str, Any]]) -> str:
-    """One algorithm's two rows; its forms in columns."""
-    heading = "Incumbents" if name == "incumbents" else name.upper()
+def _block(name: str, rows: list[dict[str, Any]], forms: list[str]) -> str:
+    """One algorithm's two rows; all blocks have the same columns, so that forms line up."""
+    incumbents = name == "incumbents"
+    columns = [key for key in rows[0] if key] if incumbents else forms
     marked = [
         {
-            (heading if key == "" else _column(key)): value if key == "" else graded(_minus(value), _verdict(value))
-            for key, value in row.items()
+            "Incumbents" if incumbents else name.upper(): row[""],
+            **{
+                _column(key): graded(_minus(row[key]), _verdict(row[key])) if key in row else ""
+                for key in columns
+            },
         }
         for row in rows
     ]
@@ -55,16 +60,20 @@ def _minus(text: str) -> str:
 def _absolute(facts: Facts) -> str:
     compared = facts.comparison
     note = (
-        f"{facts.split.capitalize()} days, {compared.pairs:,} pairs, {compared.demand} demand; small figures are 95 % "
-        f"intervals. `trials` counts the configurations that a cell was chosen from, `runs` the seeds of the chosen "
-        f"one. The last column is the paired difference of the objective to {compared.reference}."
+        f"{facts.split.capitalize()} days, {compared.pairs:,} pairs, {compared.demand} demand; small "
+        "figures are 95 % intervals. Trials count the configurations that a cell was chosen from, runs the "
+        "seeds of the chosen one. The last column is the paired difference of the objective to "
+        f"{compared.reference}."
     )
     return table([_tidy(row) for row in comparison.absolute_rows(compared)], note, "absolute")
 
 
 def _tidy(row: dict[str, Any]) -> dict[str, Any]:
     *others, (name, last) = row.items()
-    return {**{key: _with_interval(value) for key, value in others}, name: graded(_minus(last), _verdict(last))}
+    return {
+        **{key: _with_interval(value) for key, value in others},
+        name: graded(_minus(last), _verdict(last)),
+    }
 
 
 def _with_interval(value: Any) -> Any:

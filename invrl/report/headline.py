@@ -55,9 +55,9 @@ def _trained(facts: Facts) -> str:
     )
     several = _several(facts)
     return (
-        f"{what} It learned from {train.pairs.size:,} SKU-warehouse pairs and "
-        f"{train.stop - train.measure} days of *{data_label(config)}*, and is judged on {split.pairs.size:,} pairs "
-        f"and {days} days that it never saw ({first} to {last}).{several}"
+        f"{what} It learned from {train.pairs.size:,} SKU-warehouse pairs and {train.stop - train.measure} "
+        f"days of *{data_label(config)}*, and is judged on {split.pairs.size:,} pairs and {days} days that "
+        f"it never saw ({first} to {last}).{several}"
     )
 
 
@@ -80,8 +80,8 @@ def _verdict(facts: Facts) -> str:
     name = facts.rival.name.replace("_", " ")
     first = (
         f"Against the {name} policy on the same pairs, days and demand, the stockout rate is "
-        f"*{_more(rate, 100, 'percentage points', 'lower', 'higher')}* and stock turns over in "
-        f"*{_more(turnover, 1, 'days', 'fewer', 'more')}*."
+        f"*{_more(rate, 100, 'percentage points', 'lower', 'higher')}* and a unit stays in stock for "
+        f"*{_more(turnover, 1, 'days', 'less', 'more')}*."
     )
     equal = equal_stockout(facts)
     if equal is None:
@@ -89,8 +89,8 @@ def _verdict(facts: Facts) -> str:
     less = "less" if equal.mean < 0 else "more"
     clear = "" if equal.significant else ", which may be chance"
     return (
-        f"{first} At the same stockout rate (the {name}'s safety stock moved with hindsight) it holds "
-        f"*{abs(equal.mean):.2f} days {less}* stock{clear}."
+        f"{first} Had the {name} moved its safety stock, with hindsight, to reach the same stockout rate, "
+        f"the policy would hold *{abs(equal.mean):.2f} days {less}* stock{clear}."
     )
 
 
@@ -144,7 +144,12 @@ def _third(facts: Facts) -> str:
     half = (equal.high - equal.low) / 2
     mean = f"{equal.mean:+.2f}".replace("-", "\N{MINUS SIGN}")
     grade = f'<span class="{verdict(equal)}">{"clear" if equal.significant else "may be chance"}</span>'
-    return tile("Turnover at equal stockout", mean, " days", ["against the incumbent", f"{grade} <small>± {half:.2f}</small>"])
+    return tile(
+        "Turnover at equal stockout",
+        mean,
+        " days",
+        ["against the incumbent", f"{grade} <small>± {half:.2f}</small>"],
+    )
 
 
 def _demand_note(facts: Facts) -> str:
@@ -154,7 +159,11 @@ def _demand_note(facts: Facts) -> str:
         "uncensored": "Demand is *uncensored*: estimated from sales cut by stock-outs.",
     }[facts.comparison.demand]
     weights = facts.experiment.config.evaluation.weights
-    mean = "Means over pairs are unweighted" if weights == "equal" else f"Means over pairs are weighted by {weights}"
+    mean = (
+        "Means over pairs are unweighted"
+        if weights == "equal"
+        else f"Means over pairs are weighted by {weights}"
+    )
     return f"{demand} {mean}; ± is half a 95 % interval from a bootstrap clustered by SKU."
 
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from invrl import curves, pictures, registry, session
 from invrl.comparison import Cell
-from invrl.curves import GROUPS, Group, Line
+from invrl.curves import GROUPS, Line, Panel
 from invrl.evaluation import Rule, classical, make_simulate
 from invrl.experiment import Experiment
 from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label
-from invrl.report.markup import SMALL, figure, folded, legend, make_section, side_by_side, table
+from invrl.report.markup import SMALL, figure, folded, legend, make_section, side_by_side, table, words
 from invrl.runs import Run
 
 DIAGNOSTICS = ("stockout", "turnover", "bellman", "q", "explained", "kl", "bound", "zero", "gradient")
@@ -24,10 +24,16 @@ def section(facts: Facts) -> str:
     algos = [algo for algo in registry.ALGORITHMS if any(cell.algo == algo for cell in cells)]
     learning = [_learning(facts, algo) for algo in algos]
     diagnostics = [_diagnostics(facts, [cell for cell in cells if cell.algo == algo]) for algo in algos]
-    return make_section(
-        "learning", "Learning", side_by_side(*learning), _gap(facts, cells),
-        *(folded(f"Diagnostics of {algo.upper()}", part) for algo, part in zip(algos, diagnostics, strict=True)),
-    )  # fmt: skip
+    intro = (
+        "The objective on validation days while training goes on; lower is better. The policy kept is the "
+        "one at the lowest point of its line (the dot). Updates of different algorithms are different "
+        "amounts of work."
+    )
+    more = [
+        folded(f"Diagnostics of {algo.upper()}", part) for algo, part in zip(algos, diagnostics, strict=True)
+    ]
+    body = side_by_side(*learning, _gap(facts, cells))
+    return make_section("learning", "Learning", words(intro), body, *more)
 
 
 def _learning(facts: Facts, algo: str) -> str:
@@ -38,15 +44,26 @@ def _learning(facts: Facts, algo: str) -> str:
     lines = [line for line in lines if line.key == "validation_objective"]
     rival = _rival_on_validation(facts)
     inks = {run.name: run.config.reg for run in found}
-    picture = _chart(GROUPS["objective"], lines, inks, rival, {run.name for run in found} - chosen)
+    picture = _chart(Panel(GROUPS["objective"], lines), inks, rival, frozenset(inks) - chosen)
     forms = [reg for reg in registry.HEADS if reg in inks.values()]
-    level = [("incumbent", "dashed", f"{facts.rival.name}, tuned")] if facts.rival and rival is not None else []
-    pale = " Pale lines are configurations that validation did not choose." if set(inks) - chosen else ""
-    caption = (
-        "The objective on validation days while training goes on; lower is better. "
-        f"The policy kept is the one at the lowest point of its line.{pale}"
+    level = (
+        [("incumbent", "dashed", f"{facts.rival.name}, tuned")] if facts.rival and rival is not None else []
     )
-    return figure(picture, caption, legend([*((reg, "line", reg.upper()) for reg in forms), *level]), algo.upper())
+    pale = " Pale lines: configurations that validation did not choose." if set(inks) - chosen else ""
+    return figure(
+        picture,
+        f"{_lowest(lines, inks, rival)}{pale}",
+        legend([*((reg, "line", reg.upper()) for reg in forms), *level]),
+        algo.upper(),
+    )
+
+
+def _lowest(lines: list[Line], inks: dict[str, str], rival: float | None) -> str:
+    best = min(lines, key=lambda line: np.nanmin(line.value))
+    k = int(np.nanargmin(best.value))
+    against = f"; the incumbent's is {rival:.3f}" if rival is not None else ""
+    lowest = f"{best.value[k]:.3f} at update {best.update[k]:,}"
+    return f"The lowest is *{inks[best.run].upper()}* with {lowest}{against}."
 
 
 def _rival_on_validation(facts: Facts) -> float | None:
@@ -57,30 +74,33 @@ def _rival_on_validation(facts: Facts) -> float | None:
 
 
 def _chart(
-    group: Group, lines: list[Line], inks: dict[str, str], level: float | None = None, pale: set[str] | None = None
+    panel: Panel, inks: dict[str, str], level: float | None = None, pale: frozenset[str] = frozenset()
 ) -> str:
     """Curves over updates; the main metric solid, further ones thin."""
+    group, lines = panel
     values = [line.value for line in lines]
     low, high = curves.focus(values)
     if level is not None:
         pad = 0.05 * (high - low)
         low, high = min(low, level - pad), max(high, level + pad)
-    log = group.log and all(np.nanmin(v) > 0 for v in values)
-    y = _log_scale(values) if log else Scale(low, high)
+    y = _log_scale(values) if curves.wants_log(panel) else Scale(low, high)
     last = max(float(line.update[-1]) for line in lines)
     frame = Frame(44, 24, SMALL - 54, 150, Scale(0.0, last), y)
     drawn = [
         pictures.line(
-            frame, line.update, np.clip(line.value, y.low, y.high), inks[line.run],
-            "pale" if pale and line.run in pale else "thin dashed" if line.key != group.keys[0] else "",
+            frame, line.update, line.value, inks[line.run],
+            "pale" if line.run in pale else "thin dashed" if line.key != lines[0].key else "",
         )
         for line in lines
     ]  # fmt: skip
-    ends = [_best(frame, line, inks[line.run]) for line in lines if line.key == "validation_objective" and not (pale and line.run in pale)]
+    chosen = [line for line in lines if line.key == "validation_objective" and line.run not in pale]
+    ends = [_best(frame, line, inks[line.run]) for line in chosen]
     if level is not None:
         v = float(frame.up(level))
         drawn.append(pictures.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
-    return pictures.svg(SMALL, 216, pictures.axes(frame, "updates", group.title), *drawn, *ends, label=group.title)
+    return pictures.svg(
+        SMALL, 216, pictures.axes(frame, "updates", group.title), *drawn, *ends, label=group.title
+    )
 
 
 def _log_scale(values: list[np.ndarray]) -> Scale:
@@ -91,7 +111,9 @@ def _log_scale(values: list[np.ndarray]) -> Scale:
 def _best(frame: Frame, line: Line, ink: str) -> str:
     k = int(np.nanargmin(line.value))
     u, v = float(frame.across(line.update[k])), float(frame.up(line.value[k]))
-    return pictures.marker(u, v, "small", ink, f"{line.run}: {line.value[k]:.4g} at update {line.update[k]:,}")
+    return pictures.marker(
+        u, v, "small", ink, f"{line.run}: {line.value[k]:.4g} at update {line.update[k]:,}"
+    )
 
 
 def _diagnostics(facts: Facts, cells: list[Cell]) -> str:
@@ -101,11 +123,16 @@ def _diagnostics(facts: Facts, cells: list[Cell]) -> str:
     logged = {key for run in chosen for key in run.metrics()[-1]}
     wanted = [name for name in DIAGNOSTICS if logged & set(GROUPS[name].keys)]
     entries = legend([(reg, "line", reg.upper()) for reg in inks.values()])
-    figures = [
-        figure(_chart(panel.group, panel.lines, inks), f"{panel.group.tells[0].upper()}{panel.group.tells[1:]}.", entries)
-        for panel in curves.panels(chosen, wanted)
-    ]
-    return side_by_side(*figures)
+    return side_by_side(
+        *(figure(_chart(panel, inks), _tells(panel), entries) for panel in curves.panels(chosen, wanted))
+    )
+
+
+def _tells(panel: Panel) -> str:
+    """The group's words as sentences, with what is dashed."""
+    first, *others = dict.fromkeys(line.key for line in panel.lines)
+    words = f"{panel.group.tells[0].upper()}{panel.group.tells[1:]}."
+    return f"{words} Solid: {first}; dashed: {', '.join(others)}." if others else words
 
 
 def _gap(facts: Facts, cells: list[Cell]) -> str:
@@ -119,12 +146,17 @@ def _gap(facts: Facts, cells: list[Cell]) -> str:
         run = facts.best_run(cell)
         mine = _objectives(facts, run)
         change = {split: 100 * (mine[split] / base[split] - 1) for split in mine}
-        rows.append({"policy": cell_label(cell), **{split: f"{c:+.1f} %".replace("-", "\N{MINUS SIGN}") for split, c in change.items()}})
+        rows.append({"policy": cell_label(cell), **{split: _percent(c) for split, c in change.items()}})
     note = (
-        f"The objective against the {name}'s on the same days, whose safety factor was tuned on the training days "
-        f"too. An advantage that is large on training days and gone on test days was *learned by heart*."
+        f"The objective against the {name}'s on the same days, whose safety factor was tuned on the "
+        "training days too. An advantage that is large on training days and gone on test days was *learned "
+        "by heart*."
     )
-    return "<h3>Does it hold on later days?</h3>" + table(rows, note)
+    return f"<figure><h3>Does it hold on later days?</h3>{table(rows, note, 'slim')}</figure>"
+
+
+def _percent(change: float) -> str:
+    return f"{round(change, 1) + 0.0:+.1f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def _objectives(facts: Facts, run: Run) -> dict[str, float]:

@@ -40,13 +40,17 @@ def twice(draw: Callable[[int], str]) -> str:
     return f'<div class="wide">{draw(WIDE)}</div><div class="narrow">{draw(NARROW)}</div>'
 
 
-def side_by_side(*figures: str) -> str:
-    return f'<div class="beside">{"".join(figures)}</div>' if any(figures) else ""
+def side_by_side(*figures: str, kind: str = "") -> str:
+    """Two figures in a row, or three (`kind`); one below the other on a phone."""
+    return f'<div class="beside {kind}">{"".join(figures)}</div>' if any(figures) else ""
 
 
 def legend(entries: Sequence[tuple[str, str, str]]) -> str:
     """(ink, kind, words) of each mark; kinds: line, dashed, dot, bar, box."""
-    keys = (f'<span class="key"><i class="{kind} ink-{ink}"></i>{escape(label)}</span>' for ink, kind, label in entries)
+    keys = (
+        f'<span class="key"><i class="{kind} ink-{ink}"></i>{escape(label)}</span>'
+        for ink, kind, label in entries
+    )
     return f'<div class="legend">{"".join(keys)}</div>'
 
 
@@ -80,7 +84,11 @@ def _content(value: Any) -> str:
 def graded(text: str, verdict: str) -> Markup:
     """A difference in the colour of its verdict: better, worse or even; what follows `±` is small."""
     mean, plus_minus, half = text.partition(" ±")
-    small = f" <small>{escape(plus_minus.strip())} {escape(half.strip().rstrip('*'))}</small>" if plus_minus else ""
+    small = (
+        f" <small>{escape(plus_minus.strip())} {escape(half.strip().rstrip('*'))}</small>"
+        if plus_minus
+        else ""
+    )
     return Markup(f'<span class="{verdict}">{escape(mean)}</span>{small}')
 
 
@@ -92,10 +100,9 @@ def folded(title: str, *parts: str) -> str:
 def tile(name: str, value: str, unit: str, lines: Sequence[str]) -> str:
     """A big number with the lines that put it in place; lines are markup."""
     notes = "".join(f"<div>{line}</div>" for line in lines)
-    return (
-        f'<div class="tile"><div class="name">{escape(name)}</div>'
-        f'<div class="value">{escape(value)}<small>{escape(unit)}</small></div>{notes}</div>'
-    )
+    number = f'<div class="value">{escape(value)}<small>{escape(unit)}</small></div>'
+    head = f'<div><div class="name">{escape(name)}</div>{number}</div>'
+    return f'<div class="tile">{head}<div class="notes">{notes}</div></div>'
 
 
 def _kind(kind: str) -> str:

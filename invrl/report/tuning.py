@@ -37,9 +37,12 @@ def best_of(validation: np.ndarray, score: np.ndarray) -> np.ndarray:
 
 
 def section(facts: Facts) -> str:
-    trials = [found for found in by_cell(list(facts.found.values()), facts.split) if found.validation.size > 1]
+    trials = [
+        found for found in by_cell(list(facts.found.values()), facts.split) if found.validation.size > 1
+    ]
     if not trials:
         return ""
+    trials.sort(key=lambda t: list(registry.HEADS).index(t.reg))
     figures = [_figure(facts, algo, [t for t in trials if t.algo == algo]) for algo in registry.ALGORITHMS]
     return make_section("tuning", "Tuning", side_by_side(*(f for f in figures if f)))
 
@@ -54,7 +57,9 @@ def by_cell(found: list[Run], split: str) -> list[Trials]:
         content = run.read("results.json")
         score = content["splits"][split]["policies"][content["policy"]]["objective"][0]
         same = repr(to_tree(config) | {"seed": None})
-        cells.setdefault((config.algo, config.reg), {}).setdefault(same, []).append((validation_score(run), score))
+        cells.setdefault((config.algo, config.reg), {}).setdefault(same, []).append(
+            (validation_score(run), score)
+        )
     return [
         Trials(*cell, *np.array([np.mean(seeds, axis=0) for seeds in tried.values()]).T)
         for cell, tried in cells.items()
@@ -79,11 +84,16 @@ def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
     stride = max(1, most // 8)
     marks = [(float(k), str(k)) for k in range(1, most + 1, stride)]
     picture = pictures.svg(
-        SMALL, 216, pictures.axes(frame, "configurations tried", "objective", marks), *drawn, label="Tuning curve"
+        SMALL,
+        216,
+        pictures.axes(frame, "configurations tried", "objective", marks),
+        *drawn,
+        label="Tuning curve",
     )
     caption = (
-        f"Expected objective on {facts.split} days of the policy that validation picks, when only so many of the "
-        f"configurations are tried, in random order. A line that is *low from the start* needs little tuning."
+        f"Expected objective on {facts.split} days of the policy that validation picks, when only so many "
+        "of the configurations are tried, in random order. A line that is *low from the start* needs "
+        "little tuning."
     )
     entries = [(t.reg, "line", t.reg.upper()) for t in trials]
     named = [("incumbent", "dashed", facts.rival.name)] if facts.rival else []

@@ -1,0 +1,144 @@
+"""`invrl recommend`, as typed; and what it says to inputs that are wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pyarrow")
+
+import shop
+from shop import TODAY
+
+from invrl.cli import main
+
+GOOD = "sku,warehouse,on_hand,due_1,due_2\nS0,north,1,0,2\nS0,south,3,0,0\nS9,north,0,4,0\n"
+
+
+@dataclass(frozen=True)
+class Typed:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder with one trained run."""
+    path = tmp_path_factory.mktemp("shop")
+    run, _ = shop.make_run(path, "reg=base")
+    (path / "name").write_text(run.name)
+    return path
+
+
+@pytest.fixture
+def invrl(monkeypatch, capsys, folder) -> Callable[..., Typed]:
+    """Runs `invrl recommend RUN --state state.csv ...` in that folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str, state: str = GOOD, name: str = "state.csv") -> Typed:
+        Path(name).write_text(state)
+        words = (Path("name").read_text(), "--state", name, *words)
+        monkeypatch.setattr(sys, "argv", ["invrl", "recommend", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return Typed(int(stop.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def test_orders_and_a_summary(invrl, folder):
+    typed = invrl("--out", "orders.csv", "--date", str(TODAY), "--json")
+    assert typed.code == 0
+    summary = json.loads(typed.out)
+    found = shop.read(folder / "orders.csv")
+    assert summary["pairs"] == 3 and summary["orders"] == (found["order"] > 0).sum()
+    assert summary["units"] == pytest.approx(found["order"].sum())
+    np.testing.assert_allclose(found["inventory_position"], [3, 3, 4])
+    assert (
+        "orders for 2024-02-20; demand from the panel (2024-01-01 to 2024-03-15); 3 of 3 pairs" in typed.err
+    )
+    assert "3 pairs, 3 at a time: about 1 MB for the chunk" in typed.err
+    again = invrl("--out", "orders.csv", "--date", str(TODAY))
+    assert (again.code, again.err) == (
+        2, "error: orders.csv exists already\n\nhint: nothing is overwritten: choose another name\n"
+    )  # fmt: skip
+
+
+def test_explain_prints_why(invrl):
+    typed = invrl("--explain", "S9,north", "--date", str(TODAY))
+    assert typed.code == 0
+    assert typed.out.startswith("S9@north, 2024-02-20: order ")
+    assert "0 on hand, 4 on order (4 in 1 day): inventory position 4" in typed.out
+    assert "ds/base orders up to" in typed.out
+    numbers = json.loads(invrl("--explain", "S9", "--date", str(TODAY), "--json").out)["explain"]
+    assert numbers["order"] == pytest.approx(max(numbers["level"] - 4, 0), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "message", "hint"),
+    [
+        ("sku,warehouse,stock\nS0,north,1\n", (), "no column `on_hand`", "--column on_hand=NAME"),
+        (GOOD.replace("S9,north,0", "S9,north,-2"), (), "line 4: `on_hand` is `-2`", "at least 0"),
+        (GOOD.replace("S0,south,3", "S0,south,"), (), "line 3: `on_hand` is missing", "fill the cell"),
+        (
+            GOOD.replace("S0,south,3", "S0,south,x"),
+            (),
+            "line 3: `on_hand` is `x`, not a number",
+            "decimal point",
+        ),
+        (GOOD.replace("S9,north", "S0,north"), (), "line 2 and line 4 are both S0@north", "one row per pair"),
+        (GOOD.replace("due_2", "due_3"), (), "no column `due_2`, but `due_3`", "leave out no day"),
+        (
+            "sku,warehouse,on_hand,lead_time\nS0,north,1,9\n",
+            (),
+            "line 2: `lead_time` is `9`",
+            "at most 5 days",
+        ),
+        ("sku,warehouse,on_hand,pipeline\nS0,north,1,9\n", (), "no column `due`", "`pipeline` units arrive"),
+        (
+            "sku,warehouse,on_hand,pipeline,due\nS0,north,1,9,6\n",
+            (),
+            "line 2: `due` is `6`",
+            "at most 5 days",
+        ),
+        ("sku,warehouse,on_hand,demand_1\nS0,north,1,9\n", (), "brings its own demand history", "--date"),
+        (GOOD + "S7,north\n", (), "line 5: 2 cells, the header has 5", "mend or drop the line"),
+        ("sku,warehouse,on_hand\n", (), "a header and no rows", "export it again"),
+        (GOOD, ("--date", "2024-05-01"), "demand is known up to 2024-03-15", "--date 2024-03-16"),
+        (GOOD, ("--date", "soon"), "date `soon` is no day", "2024-06-26"),
+        (GOOD, ("--data", "none.csv"), "no file or source `none.csv`", "a path"),
+        (GOOD, ("--column", "on_hand"), "`on_hand` is not OURS=THEIRS", "on_hand=stock"),
+        (GOOD, ("supply.lead_time=2",), "`supply.lead_time` cannot change on the day", "supply.pack_size"),
+        (GOOD, ("--ahead", "state.csv"), "no column `date`", "a row per day"),
+        (GOOD, ("--explain", "S0"), "`S0` is in 2 warehouses", "S0,north"),
+        (GOOD, ("--explain", "S0,nort"), "no pair `S0,nort` in the state", "did you mean `S0,north`?"),
+    ],
+)
+def test_bad_inputs_get_one_sentence_and_leave_nothing(invrl, folder, state, words, message, hint):
+    before = {path.name for path in folder.iterdir()} | {"state.csv"}
+    typed = invrl("--out", "new.csv", *words, state=state)
+    error, _, advice = typed.err.partition("\n\nhint: ")
+    assert (typed.code, typed.out) == (2, "")
+    assert message in error.splitlines()[-1] and error.splitlines()[-1].startswith("error: ")
+    assert hint in advice
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def test_a_run_that_is_not_trained(invrl, folder, monkeypatch):
+    run, _ = shop.make_run(folder, "reg=none")
+    run.best.unlink()
+    (folder / "name").write_text(run.name)
+    typed = invrl("--out", "new.csv")
+    assert typed.code == 2 and f"{run.name} is not trained yet" in typed.err
+    run.normaliser.unlink()
+    assert "was never begun" in invrl("--out", "new.csv").err
