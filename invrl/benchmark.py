@@ -79,12 +79,12 @@ class OnDevice(Dataset):
         return [np.zeros(1)] * len(Totals._fields)
 
 
-def random_dataset(pairs: int, days: int, period: int, seed: int = 0) -> OnDevice:
+def random_dataset(pairs: int, days: int, period: int, seed: int = 0, block: int | None = None) -> OnDevice:
     """Episodes of random demand: one random block, repeated; the last cycle may pass the last day."""
-    plan = placement.plan(pairs)
-    block = _random_block(plan.block, days, period, seed)
+    plan = placement.plan(pairs, block)
+    one = _random_block(plan.block, days, period, seed)
     index = np.arange(plan.blocks * plan.block).reshape(plan.blocks, plan.block)
-    blocks = jax.tree.map(lambda x: np.broadcast_to(x, (plan.blocks, *x.shape)), block)
+    blocks = jax.tree.map(lambda x: np.broadcast_to(x, (plan.blocks, *x.shape)), one)
     blocks = blocks.replace(weight=(index < pairs).astype(np.float32))
     group = Group(placement.put(blocks, plan.devices), np.where(index < pairs, index, -1), plan.devices)
     return OnDevice((group,), np.arange(pairs), np.ones(1, np.float32), days)
@@ -231,7 +231,7 @@ Row = dict[str, Any]
 KEYS = Case._fields
 
 
-def measure(case: Case, config: Config, limit: Limits, repeats: int) -> Row:
+def measure(case: Case, config: Config, limit: Limits, repeats: int, block: int | None = None) -> Row:
     """Time one case.
 
     Returns the case with: compile_seconds (first call less a warm one), seconds (median of the warm
@@ -239,7 +239,7 @@ def measure(case: Case, config: Config, limit: Limits, repeats: int) -> Row:
     (bytes or None), limit (`copy` or `matmul`, what binds) and limit_share (least time / time).
     """
     machine.forget_peak()
-    dataset = random_dataset(case.pairs, case.days, case.review_period, config.seed)
+    dataset = random_dataset(case.pairs, case.days, case.review_period, config.seed, block)
     work = WORKS[case.what](dataset, config)
     first, seconds = machine.clock(work.run, repeats)
     median = statistics.median(seconds)

@@ -104,7 +104,8 @@ def _cell(members: list[tuple[Run, dict]], split: str, resamples: int) -> Cell:
     """The best configuration of one cell by its mean validation score over seeds."""
     configurations: dict[str, list[tuple[Run, dict]]] = {}
     for run, content in members:
-        tree = to_tree(run.config) | {"seed": None}
+        others = set(registry.ALGORITHMS) - {run.config.algo}  # sections that this run never read
+        tree = to_tree(run.config) | dict.fromkeys({"seed", *others})
         configurations.setdefault(repr(tree), []).append((run, content))
 
     def score(seeds: list[tuple[Run, dict]]) -> float:
@@ -165,7 +166,7 @@ def _reference(cells: list[Cell], name: str | None) -> Cell:
 def grid_rows(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
     """Algorithm -> the paper's two rows; incumbents under the name `incumbents`.
 
-    A cell is `+1.23 ±0.10*`: the difference to the reference, half its 95 % interval, and a
+    A cell is `+1.23±0.10*`: the difference to the reference, half its 95 % interval, and a
     star where the interval excludes zero.
     """
     blocks: dict[str, list[Cell]] = {}
@@ -186,23 +187,26 @@ def delta_text(cell: Cell, measure: str) -> str:
     unit = 100 if measure in ("stockout_rate", "fill_rate") else 1
     found = cell.deltas[measure]
     half = (found.high - found.low) / 2 * unit
-    return f"{found.mean * unit:+.2f} ±{half:.2f}{'*' if found.significant else ''}"
+    return f"{found.mean * unit:+.2f}±{half:.2f}{'*' if found.significant else ''}"
 
 
 def absolute_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """One row per cell: means with their intervals."""
+    """One row per cell: means ± half their intervals; the objective against the reference's."""
     rows = []
     for cell in comparison.cells:
-        rate, turnover = cell.means["stockout_rate"], cell.means["turnover_time"]
         rows.append({
             "policy": cell.name, "runs": len(cell.runs), "trials": cell.trials,
-            "stockout rate (%)": f"{100 * rate.mean:.2f} [{100 * rate.low:.2f}, {100 * rate.high:.2f}]",
-            "turnover time (days)": f"{turnover.mean:.2f} [{turnover.low:.2f}, {turnover.high:.2f}]",
+            "stockout %": _plus_minus(cell.means["stockout_rate"], 100),
+            "turnover d": _plus_minus(cell.means["turnover_time"], 1),
             "objective": f"{cell.means['objective'].mean:.3f}",
             "cost": f"{cell.means['cost'].mean:.3f}",
-            "vs reference": "-" if cell.deltas is None else _percent(cell),
+            "vs ref (%)": "-" if cell.deltas is None else _percent(cell),
         })  # fmt: skip
     return rows
+
+
+def _plus_minus(found: Estimate, unit: float) -> str:
+    return f"{found.mean * unit:.2f}±{(found.high - found.low) / 2 * unit:.2f}"
 
 
 def _percent(cell: Cell) -> str:
@@ -211,7 +215,7 @@ def _percent(cell: Cell) -> str:
     delta = cell.deltas["objective"]
     base = cell.means["objective"].mean - delta.mean
     half = (delta.high - delta.low) / 2 / base
-    return f"{100 * delta.mean / base:+.1f} ±{100 * half:.1f} %{'*' if delta.significant else ''}"
+    return f"{100 * delta.mean / base:+.1f}±{100 * half:.1f}{'*' if delta.significant else ''}"
 
 
 def payload(comparison: Comparison) -> dict[str, Any]:

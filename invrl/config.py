@@ -225,7 +225,7 @@ class DDPG:
 class PPO:
     """Proximal policy optimisation (Schulman et al. 2017); an update is one rollout and `epochs` over it."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     final_rate: float = 0.1
     """Share of the learning rate left at the last update, reached by a cosine."""
     clip_norm: float = 0.5
@@ -247,7 +247,7 @@ class PPO:
     initial_std: float = 0.3
     """Standard deviation of raw actions at the start; learned from then on."""
     epochs: int = 4
-    minibatch: int = 4096
+    minibatch: int = 2048
     """Transitions per gradient step."""
     target_kl: float = 0.0
     """An update stops once a minibatch's KL divergence from the old policy is above; 0 never stops."""

@@ -74,7 +74,10 @@ def make_simulate(rule: Rule, config: Config) -> Simulate:
         return placement.map_blocks(block, shared, (episode, own), devices)
 
     def simulate(shared: Any, dataset: Dataset, own: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        results = [run(shared, group.episode, own_blocks(group, own), group.devices) for group in dataset.groups]
+        results = [
+            run(placement.replicate(shared, group.devices), group.episode, own_blocks(group, own), group.devices)
+            for group in dataset.groups
+        ]
         sums = float_sums(Totals(*dataset.gather(results)))
         return measures(sums, dataset.scale, config.objective, config.evaluation.turnover_cap)
 

@@ -161,7 +161,7 @@ def line(frame: Frame, x: np.ndarray, y: np.ndarray, ink: str, kind: str = "") -
 def within(frame: Frame, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The points in the picture; a line that leaves the frame is cut there (NaN outside)."""
     u, v = frame.across(x), frame.up(y)
-    if _inside(frame, u, v).all():
+    if (_inside(frame, u, v) | ~np.isfinite(u + v)).all():
         return u, v
     at = np.arange(u.size)
     fine = np.union1d(np.linspace(0, u.size - 1, 500), at)

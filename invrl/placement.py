@@ -42,12 +42,15 @@ class Plan(NamedTuple):
     devices: int
 
 
-def plan(pairs: int, block: int | None = None) -> Plan:
+def device_count(pairs: int) -> int:
+    """Devices that work on a data set of `pairs` pairs: all, unless there is too little to share."""
+    return jax.local_device_count() if pairs > 64 else 1
+
+
+def plan(pairs: int, block: int | None = None, devices: int | None = None) -> Plan:
     """Blocks for `pairs` pairs: few and even, so that little is padding."""
-    devices = jax.local_device_count()
+    devices = devices or device_count(pairs)
     limit = block or BLOCK[jax.default_backend()]
-    if pairs <= 64:  # too few to share
-        return Plan(pairs, 1, 1)
     rounds = -(-pairs // (limit * devices))
     blocks = rounds * devices
     return Plan(-(-pairs // blocks), blocks, devices)

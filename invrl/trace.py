@@ -53,7 +53,7 @@ def trace(experiment: Experiment, rule: Rule, shared: Any, own: np.ndarray | Non
     own = None if own is None else own[:, dataset.pairs]
     parts = []
     for group in dataset.groups:
-        found = run(shared, group.episode, own_blocks(group, own), group.devices)
+        found = run(placement.replicate(shared, group.devices), group.episode, own_blocks(group, own), group.devices)
         parts.append(_rows(experiment, dataset, group, experiment.parts[split], jax.device_get(found)))
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.lexsort((merged["date"], merged["warehouse"], merged["sku"]))

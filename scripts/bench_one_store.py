@@ -34,10 +34,11 @@ PERIODS = {"train": 50, "evaluate": 100}
 def experiment(periods: int) -> Experiment:
     """All stores in the training part, nothing but the inventory to see."""
     words = [
-        f"data.options.pairs={STORES + 2}", f"data.options.days={periods}", "supply.lead_time=4",
-        "supply.review_period=1", f"split.train_pairs={STORES}", "split.validation_pairs=1", "split.test_pairs=1",
-        "split.warmup_days=0", "objective.penalty=9.0", "network.hidden=[32, 32, 32]", "network.activation=elu",
-        "reg=none", f"ds.batch_pairs={BATCH}", f"train.evaluate_every={STORES // BATCH}",
+        f"data.options.pairs={STORES + 2}", f"data.options.days={periods}", "data.options.lead_time=4",
+        f"split.train_pairs={STORES}", "split.validation_pairs=1", "split.test_pairs=1",
+        "split.warmup_days=0", "supply.review_period=1", "objective.penalty=9.0", "reg=none",
+        "network.hidden=[32, 32, 32]", "network.activation=elu",
+        f"ds.batch_pairs={BATCH}", f"train.evaluate_every={STORES // BATCH}",
     ]  # fmt: skip
     config = load("lost-sales", words)
     return Experiment(config, registry.get("source", config.data.source)(**config.data.options))
@@ -47,7 +48,10 @@ def training() -> Callable[[], Any]:
     """A function that trains one epoch."""
     made = experiment(PERIODS["train"])
     loop = start(made)
-    hyper, update = registry.get("algorithm", "ds").hyper(made.config), registry.get("algorithm", "ds").update(made.problem)
+    hyper, update = (
+        registry.get("algorithm", "ds").hyper(made.config),
+        registry.get("algorithm", "ds").update(made.problem),
+    )
     state = placement.replicate(loop.state, made.train.groups[0].devices)
 
     def epoch() -> Any:

@@ -17,6 +17,10 @@ from invrl.experiment import Experiment
 from invrl.simulator import Action, Day, Episode, Observation, rollout
 
 
+def floats(values: Any) -> np.ndarray:
+    return np.asarray(values, np.float32)
+
+
 def make_config(*words: str) -> Config:
     return configs.load(None, words)
 
@@ -24,7 +28,10 @@ def make_config(*words: str) -> Config:
 def make_panel(demand: Any, **fields: Any) -> Panel:
     """A panel of demand [T, N]; SKUs S0, S1, ... in one warehouse."""
     demand = np.asarray(demand, np.float32)
-    names = {"sku": np.array([f"S{i}" for i in range(demand.shape[1])]), "warehouse": np.full(demand.shape[1], "W")}
+    names = {
+        "sku": np.array([f"S{i}" for i in range(demand.shape[1])]),
+        "warehouse": np.full(demand.shape[1], "W"),
+    }
     return Panel(demand, **{**names, **fields})
 
 
@@ -49,7 +56,8 @@ def make_episode(demand: Any, lead_time: Any, initial: Any, **fields: Any) -> Ep
         initial: [L+1, N].
     """
     demand = np.asarray(demand)
-    demand = demand.astype(np.float64 if demand.dtype == np.float64 and jax.config.jax_enable_x64 else np.float32)
+    wide = demand.dtype == np.float64 and jnp.zeros(()).dtype == np.float64  # under `jax.enable_x64`
+    demand = demand.astype(np.float64 if wide else np.float32)
     cycles, _, pairs = demand.shape
     one = np.ones(pairs, demand.dtype)
     values = {
@@ -87,8 +95,14 @@ def observation(pairs: int = 1, **fields: Any) -> Observation:
         "review_period": 1,
     }
     values |= fields
-    given = {name: x if name == "review_period" else jnp.asarray(x, jnp.float32) for name, x in values.items()}
-    return Observation(**given)
+    given = {name: jnp.asarray(x, jnp.float32) for name, x in values.items() if name != "review_period"}
+    return Observation(**given, review_period=values["review_period"])
+
+
+def some_pairs(seen: Observation, pairs: slice) -> Observation:
+    """The observation of a few pairs."""
+    cut = {name: x[..., pairs] for name, x in seen._asdict().items() if name != "review_period"}
+    return Observation(**cut, review_period=seen.review_period)
 
 
 def ordering(orders: Any) -> Callable[[Observation, Any], Action]:
@@ -103,26 +117,21 @@ def up_to(level: Any) -> Callable[[Observation, Any], Action]:
 
 def days_of(act: Callable, episode: Episode, unmet: str = "lost", inputs: Any = None) -> Day:
     """Every day of a rollout as a Day of [C * P, N]."""
-    _, days = rollout(act, episode, lambda day: day.sales, unmet=unmet, inputs=inputs, record=lambda o, a, d: d)
-    return Day(*(np.asarray(x).reshape(-1, *x.shape[2:]) for x in days))
+    record = lambda seen, action, days: days
+    _, days = rollout(act, episode, lambda day: day.sales, unmet=unmet, inputs=inputs, record=record)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), days)
 
 
 @cache
 def _placing(unmet: str) -> Callable:
-    return jax.jit(lambda episode, orders: _days(ordering(orders), episode, unmet, orders))
-
-
-def _days(act: Callable, episode: Episode, unmet: str, inputs: Any) -> Day:
-    return rollout(act, episode, lambda day: day.sales, unmet=unmet, inputs=inputs, record=lambda o, a, d: d)[1]
+    return jax.jit(lambda episode, orders: days_of(ordering(orders), episode, unmet, orders))
 
 
 def place_orders(episode: Episode, orders: Any, unmet: str = "lost") -> Day:
     """Every day [C * P, N] under given orders [C, N]; compiled once per shape."""
-    days = _placing(unmet)(episode, jnp.asarray(orders, episode.demand.dtype))
-    return Day(*(np.asarray(x).reshape(-1, *x.shape[2:]) for x in days))
+    return jax.device_get(_placing(unmet)(episode, jnp.asarray(orders, episode.demand.dtype)))
 
 
 def one_device(monkeypatch: Any) -> None:
     """Lay what is built from here on over a single device."""
     monkeypatch.setattr(jax, "local_device_count", lambda: 1)
-

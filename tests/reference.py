@@ -80,9 +80,7 @@ def simulate(pair: Pair, policy: Callable[[int, float, dict[int, float]], float]
             on_hand = before - wanted
             unmet = max(-on_hand, 0.0)
         # 4. the end of the day is recorded
-        ledger.append(
-            Line(day, arrived, order, before, wanted, sales, unmet, on_hand, sum(due.values()))
-        )
+        ledger.append(Line(day, arrived, order, before, wanted, sales, unmet, on_hand, sum(due.values())))
     return ledger
 
 

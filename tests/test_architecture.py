@@ -150,7 +150,9 @@ def test_only_the_command_line_draws_on_the_terminal() -> None:
         if path.parent.name != "cli":
             assert not {name.split(".")[0] for name in imported(ast.walk(tree))} & TERMINAL, name_of(path)
             calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-            assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"], name_of(path)
+            assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"], name_of(
+                path
+            )
 
 
 def test_heavy_imports_wait() -> None:
@@ -189,7 +191,9 @@ def test_functions_stay_short_and_flat() -> None:
 def test_exceptions_are_still_needed() -> None:
     for name in LONG_FILES:
         assert lines_of(ROOT / name) > LINES, f"{name} needs no exception"
-    lengths = {f"{name_of(path)}:{f.name}": body_lines(f) for path, tree in TREES.items() for f in functions(tree)}
+    lengths = {
+        f"{name_of(path)}:{f.name}": body_lines(f) for path, tree in TREES.items() for f in functions(tree)
+    }
     for name in LONG_FUNCTIONS:
         assert lengths[name] > BODY, f"{name} needs no exception"
 
@@ -207,6 +211,8 @@ def test_rooms_have_telling_names() -> None:
 # ---- the registry -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, table in registry.TABLES.items() for name in table])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, table in registry.TABLES.items() for name in table]
+)
 def test_every_registered_name_resolves(kind: str, name: str) -> None:
     assert registry.get(kind, name) is not None

@@ -50,6 +50,10 @@ def test_padding_counts_for_nothing() -> None:
     assert (group.index >= 0).sum() == float(group.episode.weight.sum()) == 101
 
 
+def test_blocks_are_as_large_as_asked() -> None:
+    assert benchmark.random_dataset(400, 4, 2, block=50).groups[0].index.shape == (8, 50)
+
+
 def test_data_bytes_is_what_the_episodes_take() -> None:
     (group,) = benchmark.random_dataset(pairs=128, days=14, period=2).groups
     held = sum(leaf.nbytes for leaf in jax.tree.leaves(group.episode))

@@ -35,14 +35,32 @@ def complaint(*words: str, name: str | None = None, **cell: str) -> InvrlError:
     [
         (),
         ("seed=7", "reg=base", "supply.lead_time=1-7", "network.hidden=[]", "features.groups=[]"),
-        ("train.min_improvement=1e-9", "ds.learning_rate=2.5e-05", "objective.width=1e10", "evaluation.turnover_cap=inf"),
-        ('data.path="C:\\\\new\\tpanel \\"1\\".csv"', 'data.columns."unmet demand"=qty', "data.columns.sku=artículo"),
+        (
+            "train.min_improvement=1e-9",
+            "ds.learning_rate=2.5e-05",
+            "objective.width=1e10",
+            "evaluation.turnover_cap=inf",
+        ),
+        (
+            'data.path="C:\\\\new\\tpanel \\"1\\".csv"',
+            'data.columns."unmet demand"=qty',
+            "data.columns.sku=artículo",
+        ),
         ("data.options.nested.deep=1", "data.options.list=[1, 2.5, 'x']", "data.options.flag=true"),
         ("data.options.start=2024-01-31",),
         ("data.options.steps=[{day=1, rate=2.0}]",),
         ('data.path="two\\r\\nlines\\u0000"',),
     ],
-    ids=["defaults", "rules", "floats", "strings", "options", "date", "tables in a list", "control characters"],
+    ids=[
+        "defaults",
+        "rules",
+        "floats",
+        "strings",
+        "options",
+        "date",
+        "tables in a list",
+        "control characters",
+    ],
 )
 def test_round_trip(tmp_path: Path, words: tuple[str, ...]) -> None:
     config = load(None, words)
@@ -55,21 +73,24 @@ def test_every_field_survives_a_round_trip(tmp_path: Path) -> None:
     tree = to_tree(Config())
     for table in tree.values():
         if isinstance(table, dict):
-            table |= {key: changed[type(value)](value) for key, value in table.items() if type(value) in changed}
+            table |= {
+                key: changed[type(value)](value) for key, value in table.items() if type(value) in changed
+            }
     config = configs.build(tree)
     assert load(written(tmp_path, to_toml(config))) == config != Config()
 
 
 def test_overrides_are_typed_by_the_field() -> None:
-    config = load(None, ["train.updates=200", "ds.learning_rate=1", "baseline.per_pair=true", "network.hidden=[32, 16]",
-                         "supply.lead_time=3", "data.options.pairs=9", "objective.kind=cost", "features.groups=recent"])  # fmt: skip
+    words = "train.updates=200 ds.learning_rate=1 baseline.per_pair=true network.hidden=[32,16] "
+    words += "supply.lead_time=3 data.options.pairs=9 features.groups=recent,calendar"
+    config = load(None, words.split())
     assert config.train.updates == 200
     assert config.ds.learning_rate == 1.0 and isinstance(config.ds.learning_rate, float)
     assert config.baseline.per_pair is True
     assert config.network.hidden == (32, 16)
     assert config.supply.lead_time == "3"
     assert config.data.options == {"pairs": 9}
-    assert config.features.groups == ("recent",)
+    assert config.features.groups == ("recent", "calendar")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +112,9 @@ def test_a_word_without_key_or_sign_is_refused(word: str) -> None:
 
 
 def test_later_wins(tmp_path: Path) -> None:
-    name = written(tmp_path, """
+    name = written(
+        tmp_path,
+        """
         algo = "ds"
         reg = "none"
         [train]
@@ -102,7 +125,8 @@ def test_later_wins(tmp_path: Path) -> None:
         patience = 2
         [tuned.ds.base.train]
         updates = 3
-    """)
+    """,
+    )
     assert (load(name).train.updates, load(name).train.patience) == (2, 2)
     assert (load(name, reg="base").train.updates, load(name, reg="base").train.patience) == (3, 1)
     assert load(name, ["reg=base"]).train.updates == 3
@@ -180,8 +204,10 @@ def test_values_of_the_wrong_type(word: str, said: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "train.evaluate_every=0", "train.updates=-1", "train.patience=-1", "objective.width=0", "objective.holding=-1",
-        "objective.penalty=nan", "ds.learning_rate=nan", "ds.clip_norm=0", "ds.batch_pairs=0", "network.hidden=[0]",
+        "train.evaluate_every=0", "train.updates=-1", "train.patience=-1", "objective.width=0",
+        "objective.holding=-1",
+        "objective.penalty=nan", "ds.learning_rate=nan", "ds.clip_norm=0", "ds.batch_pairs=0",
+        "network.hidden=[0]",
         "supply.initial_days=-1", "supply.pack_size=-1", "split.history_days=-1",
         "split.warmup_days=-1", "evaluation.bootstrap=-1", "evaluation.turnover_cap=0", "seed=-1",
     ],
@@ -236,7 +262,9 @@ def test_an_unknown_name_gets_a_guess(tmp_path: Path, monkeypatch: pytest.Monkey
     assert error.message == "no config `quikstart`" and error.hint == "did you mean `quickstart`?"
 
 
-def test_a_folder_of_the_same_name_does_not_hide_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_the_same_name_does_not_hide_a_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ready, here = tmp_path / "ready", tmp_path / "here"
     ready.mkdir()
     (here / "retail").mkdir(parents=True)

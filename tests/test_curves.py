@@ -18,9 +18,30 @@ from invrl.errors import InvrlError
 from invrl.runs import Run
 
 LOG = [
-    {"update": 10, "validation_objective": 5.0, "bellman_error": 9.0, "q_mean": -3.0, "q_min": -8.0, "odd": 1.0},
-    {"update": 20, "validation_objective": 4.0, "bellman_error": 0.3, "q_mean": -2.0, "q_min": -4.0, "odd": 2.0},
-    {"update": 30, "validation_objective": 4.5, "bellman_error": 0.1, "q_mean": -1.0, "q_min": -3.0, "odd": 3.0},
+    {
+        "update": 10,
+        "validation_objective": 5.0,
+        "bellman_error": 9.0,
+        "q_mean": -3.0,
+        "q_min": -8.0,
+        "odd": 1.0,
+    },
+    {
+        "update": 20,
+        "validation_objective": 4.0,
+        "bellman_error": 0.3,
+        "q_mean": -2.0,
+        "q_min": -4.0,
+        "odd": 2.0,
+    },
+    {
+        "update": 30,
+        "validation_objective": 4.5,
+        "bellman_error": 0.1,
+        "q_mean": -1.0,
+        "q_min": -3.0,
+        "odd": 3.0,
+    },
 ]
 
 
@@ -107,7 +128,9 @@ def test_a_sketch_cuts_at_its_limits_and_knows_whose_line_it_is() -> None:
     x = np.arange(40)
     rows = sketch([(x, np.full(40, 99.0)), (x, np.full(40, -99.0))], 0.0, 1.0, width=20, height=3)
     assert {who for _, who in rows[0]} == {0} and {who for _, who in rows[1]} == {-1}
-    assert {who for _, who in rows[2]} == {1} and {letter for letter, _ in rows[2]} == {chr(0x2800 + 0x40 + 0x80)}
+    assert {who for _, who in rows[2]} == {1} and {letter for letter, _ in rows[2]} == {
+        chr(0x2800 + 0x40 + 0x80)
+    }
 
 
 def test_in_the_terminal(run_of, invrl) -> None:

@@ -44,7 +44,11 @@ def test_the_loss_falls() -> None:
     log: list[dict[str, float]] = []
     loop = training.train(experiment, training.start(experiment), lambda loop, metrics: log.append(metrics))
     assert log[-1]["loss"] < 0.9 * log[0]["loss"]
-    assert float(loop.best_score) == min(row["validation_objective"] for row in log) < log[0]["validation_objective"]
+    assert (
+        float(loop.best_score)
+        == min(row["validation_objective"] for row in log)
+        < log[0]["validation_objective"]
+    )
     assert [row["update"] for row in log] == [10, 20, 30, 40, 50, 60]
     rate = [row["learning_rate"] for row in log]
     assert rate == sorted(rate, reverse=True) and 3e-4 <= rate[-1] < rate[0] <= 3e-3
@@ -82,7 +86,7 @@ def test_one_and_two_devices_give_the_same_gradient(monkeypatch: pytest.MonkeyPa
     assert on_one[1] == pytest.approx(80)  # the weights of all pairs; padding has none
 
 
-def costs(experiment: Experiment, params: Any, soft: bool, width: float | None = None) -> np.ndarray:
+def costs(experiment: Experiment, params: Any, soft: bool, width: Any = None) -> np.ndarray:
     """[N'] objective of each pair as DS computes it."""
     price = prices(experiment.config.objective)
     price = price if width is None else price._replace(width=width)
@@ -110,7 +114,9 @@ def test_the_exact_objective_is_the_reported_one(words: tuple[str, ...]) -> None
 def test_the_smooth_objective_becomes_exact_as_its_width_shrinks() -> None:
     params = shared().policy.init(jax.random.key(5))
     exact = costs(shared(), params, soft=False)
-    gap = [float(np.abs(costs(shared(), params, True, np.float32(w)) - exact).mean()) for w in (1.0, 0.1, 1e-4)]
+    gap = [
+        float(np.abs(costs(shared(), params, True, np.float32(w)) - exact).mean()) for w in (1.0, 0.1, 1e-4)
+    ]
     assert gap[0] > gap[1] > gap[2]
     assert gap[2] < 0.01 * exact.mean()
 
@@ -144,8 +150,14 @@ def test_numbers_are_traced_so_that_runs_may_be_mapped_over_them() -> None:
     state = placement.replicate(ds.DS.init(problem, hyper, jax.random.key(0)), 2)
     still, _ = update(state, hyper._replace(learning_rate=0.0, final_learning_rate=0.0), price)
     moved, _ = update(state, hyper, price)
-    same = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(still.params), jax.tree.leaves(state.params), strict=True)]
-    other = [np.array_equal(a, b) for a, b in zip(jax.tree.leaves(moved.params), jax.tree.leaves(state.params), strict=True)]
+    same = [
+        np.array_equal(a, b)
+        for a, b in zip(jax.tree.leaves(still.params), jax.tree.leaves(state.params), strict=True)
+    ]
+    other = [
+        np.array_equal(a, b)
+        for a, b in zip(jax.tree.leaves(moved.params), jax.tree.leaves(state.params), strict=True)
+    ]
     assert all(same) and not any(other)
 
 
@@ -153,7 +165,7 @@ def test_numbers_are_traced_so_that_runs_may_be_mapped_over_them() -> None:
 
 
 def test_adam_by_hand() -> None:
-    # a first step of Adam is the learning rate against the sign, whatever the size; 3-4-5 is clipped to norm 1
+    # the first step is the learning rate against the sign, whatever the size; 3-4-5 is clipped to norm 1
     step = adam(0.1, 1.0)
     grads = jnp.array([3.0, -4.0])
     moves, state = step.update(grads, step.init(grads))

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from builders import make_experiment, make_panel, one_device, poisson_panel
+from builders import floats, make_experiment, make_panel, one_device, poisson_panel
 from reference import Pair, measured_days, reviews
 
 from invrl import evaluation, placement, training
@@ -46,7 +46,9 @@ def calendar(dataset: Dataset, panel: Panel, i: int, field: str) -> dict[int, An
     """Day of the panel -> value, for one pair of a dataset; demand tells the day."""
     for group in dataset.groups:
         for b, k in np.argwhere(group.index == i):
-            demand, value = (np.asarray(getattr(group.episode, name)[b])[..., k] for name in ("demand", field))
+            demand, value = (
+                np.asarray(getattr(group.episode, name)[b])[..., k] for name in ("demand", field)
+            )
             if value.ndim < demand.ndim:  # a value of the review day, which is the cycle's first
                 demand = demand[:, 0]
             code = int(100 * dataset.pairs[i] + 1)
@@ -58,7 +60,9 @@ def calendar(dataset: Dataset, panel: Panel, i: int, field: str) -> dict[int, An
 def test_days_of_every_pair_are_those_of_the_part(experiment: Any, part: str) -> None:
     dataset, window = getattr(experiment, part), experiment.parts[part]
     for i in range(PAIRS):
-        assert sorted(calendar(dataset, experiment.panel, i, "demand")) == list(range(window.start, window.stop))
+        assert sorted(calendar(dataset, experiment.panel, i, "demand")) == list(
+            range(window.start, window.stop)
+        )
     total = sum(float(group.episode.demand.sum()) for group in dataset.groups)
     assert total == experiment.panel.demand[window.start : window.stop].sum()  # nothing twice, nothing else
 
@@ -91,7 +95,9 @@ def test_no_order_after_the_last_day(experiment: Any) -> None:
 
 
 def test_initial_stock_is_on_hand_and_nothing_on_the_way(experiment: Any) -> None:
-    initial = experiment.train.gather([np.moveaxis(g.episode.initial[:, :1], 1, 2) for g in experiment.train.groups])[0]
+    initial = experiment.train.gather(
+        [np.moveaxis(g.episode.initial[:, :1], 1, 2) for g in experiment.train.groups]
+    )[0]
     assert initial[:, 0].tolist() == list(range(PAIRS))
     assert all(not np.asarray(group.episode.initial[:, 1:]).any() for group in experiment.train.groups)
 
@@ -102,6 +108,22 @@ def test_initial_stock_by_rule_is_the_protection_interval_of_mean_demand() -> No
     (stock,) = dataset.gather([group.episode.initial[:, 0] for group in dataset.groups])
     # mean of 100 i + 1 .. 100 i + 20 is 100 i + 10.5; half of 3 + P days
     np.testing.assert_allclose(stock, 0.5 * (3 + PERIODS) * (100 * np.arange(PAIRS) + 10.5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("history_days", [0, 14])
+def test_initial_stock_does_not_come_from_before_the_panel(history_days: int) -> None:
+    """Reviews every 30 days: the first cycle of most pairs begins before the panel does."""
+    panel = make_panel(np.full((60, 4), 10.0), first_review=np.array([0, 13, 14, 29]))
+    dataset = make_experiment(
+        panel,
+        "supply.review_period=30",
+        "supply.lead_time=2",
+        "features.groups=[]",
+        f"split.history_days={history_days}",
+    ).train
+    (stock,) = dataset.gather([group.episode.initial[:, 0] for group in dataset.groups])
+    # 2 + 30 days of 10 units a day, whatever the day of the first review
+    np.testing.assert_allclose(stock, 320, rtol=1e-4)
 
 
 def test_caps_are_days_of_mean_demand_or_units() -> None:
@@ -127,7 +149,8 @@ def test_scale_of_a_pair_that_never_sold() -> None:
 def dataset_of(experiment: Any, pairs: np.ndarray, block: int | None) -> Dataset:
     return make_dataset(
         experiment.panel, experiment.parts["train"]._replace(pairs=pairs), experiment.training_days,
-        experiment.normaliser, experiment.config.supply, experiment.config.features, experiment.weight, block=block,
+        experiment.normaliser, experiment.config.supply, experiment.config.features, experiment.weight,
+        block=block,
     )  # fmt: skip
 
 
@@ -215,10 +238,17 @@ def test_groups_and_parts_of_any_size_train_together() -> None:
     [([1, 1, 3, 3], [1, 1, 1, 1]), ([1, 3, 2, 2], [1, 2, 1, 2])],
     ids=["longer among the validation pairs", "longer in one group"],
 )
-def test_lead_times_of_a_group_do_not_change_the_network(lead_time: list[int], review_period: list[int]) -> None:
+def test_lead_times_of_a_group_do_not_change_the_network(
+    lead_time: list[int], review_period: list[int]
+) -> None:
     panel = poisson_panel(40, 4, lead_time=np.array(lead_time), review_period=np.array(review_period))
     experiment = make_experiment(
-        panel, *WORDS, "split.by=both", "split.validation_pairs=2", "split.shuffle=false", "network.hidden=[4]"
+        panel,
+        *WORDS,
+        "split.by=both",
+        "split.validation_pairs=2",
+        "split.shuffle=false",
+        "network.hidden=[4]",
     )
     params = experiment.policy.init(jax.random.key(0))
     simulate = evaluation.make_simulate(evaluation.learned(experiment.policy), experiment.config)
@@ -236,8 +266,13 @@ def test_a_part_that_no_order_can_influence_is_refused() -> None:
 @pytest.mark.parametrize("weights", ["equal", "sales", "value", "panel"])
 def test_weights(weights: str) -> None:
     demand = np.tile([1.0, 3.0], (40, 1))
-    panel = make_panel(demand, price=np.float32([5, 1]), weight=np.float32([0, 4]))
-    expected = {"equal": [1, 1], "sales": [0.5, 1.5], "value": [1.25, 0.75], "panel": [0, 2]}  # mean 1
+    panel = make_panel(demand, price=floats([5, 1]), weight=floats([0, 4]))
+    expected: dict[str, Any] = {
+        "equal": [1, 1],
+        "sales": [0.5, 1.5],
+        "value": [1.25, 0.75],
+        "panel": [0, 2],
+    }  # mean 1
     weight = make_experiment(panel, *WORDS, f"evaluation.weights={weights}").weight
     np.testing.assert_allclose(weight, expected[weights], rtol=1e-6)
 
@@ -247,4 +282,3 @@ def test_weights_that_the_panel_lacks(weights: str) -> None:
     experiment = make_experiment(make_panel(np.ones((40, 2))), *WORDS, f"evaluation.weights={weights}")
     with pytest.raises(InvrlError, match=f"evaluation.weights = {weights}"):
         _ = experiment.weight
-

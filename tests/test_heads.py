@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from builders import make_episode, observation
+from builders import make_episode, observation, some_pairs
 
 from invrl import registry
 from invrl.config import Network
@@ -50,7 +50,9 @@ def test_by_hand(head: Head, raw: list[list[float]], orders: list[float]) -> Non
 
 @pytest.mark.parametrize("head", [BASE, BOTH])
 def test_a_backlog_is_ordered_on_top(head: Head) -> None:
-    owed = observation(inventory=[[-4.0], [0.0]], regressors=np.ones((4, 1)), lead_time=[1.0], review_period=2)
+    owed = observation(
+        inventory=[[-4.0], [0.0]], regressors=np.ones((4, 1)), lead_time=[1.0], review_period=2
+    )
     # one unit a day for 1 + 2 days, and the 4 that are owed
     np.testing.assert_allclose(head.order(jnp.array(head.start)[:, None], owed), [7.0], rtol=1e-6)
 
@@ -67,7 +69,8 @@ def test_an_untrained_form_orders_mean_demand() -> None:
 def random_observation(pairs: int = 64) -> Observation:
     rng = np.random.default_rng(0)
     return observation(
-        inventory=rng.normal(5, 20, (4, pairs)), regressors=rng.gamma(2, 3, (4, pairs)), level=rng.gamma(2, 3, pairs),
+        inventory=rng.normal(5, 20, (4, pairs)), regressors=rng.gamma(2, 3, (4, pairs)), level=rng.gamma(2,
+        3, pairs),
         scale=rng.gamma(2, 3, pairs), spread=rng.gamma(2, 1, pairs), features=rng.normal(size=(5, pairs)),
         lead_time=rng.integers(0, 4, pairs), review_period=2,
     )  # fmt: skip
@@ -100,7 +103,7 @@ def test_gradients_are_finite_and_never_vanish(head: Head) -> None:
 def test_pairs_do_not_affect_each_other(head: Head) -> None:
     raw, seen = raw_outputs(head), random_observation()
     order = head.order(raw, seen)
-    cut = Observation(*(x if isinstance(x, int) else x[..., 5:9] for x in seen))
+    cut = some_pairs(seen, slice(5, 9))
     np.testing.assert_array_equal(head.order(raw[:, 5:9], cut), order[5:9])
 
 
@@ -118,7 +121,9 @@ def test_scaling_all_units_scales_the_order(head: Head) -> None:
 
 def test_the_slope_below_zero_survives_the_caps(head: Head) -> None:
     """A policy that stopped ordering feels `LEAK` of the slope, through the simulator's caps too."""
-    episode = make_episode(np.ones((1, 1, 1)), lead_time=[1], initial=[[50], [0]], regressors=np.ones((1, 4, 1)))
+    episode = make_episode(
+        np.ones((1, 1, 1)), lead_time=[1], initial=[[50], [0]], regressors=np.ones((1, 4, 1))
+    )
     seen = observation(inventory=[[50.0], [0.0]], regressors=np.ones((4, 1)))
 
     def placed(raw: jax.Array) -> jax.Array:
@@ -140,7 +145,11 @@ def test_the_slope_below_zero_survives_the_caps(head: Head) -> None:
 
 def test_network_sees_features_and_scaled_inventory() -> None:
     seen = observation(
-        inventory=[[30.0], [10.0], [0.0]], features=[[0.5], [-2.0]], level=[5.0], lead_time=[1.0], review_period=1
+        inventory=[[30.0], [10.0], [0.0]],
+        features=[[0.5], [-2.0]],
+        level=[5.0],
+        lead_time=[1.0],
+        review_period=1,
     )
     with jax.numpy_rank_promotion("allow"):
         # one protection interval of demand = 5 a day * 2 days = 10 units
@@ -156,7 +165,9 @@ def test_an_untrained_network_puts_out_the_start(head: Head, activation: Any) ->
         raw = policy.raw(params, random_observation())
         np.testing.assert_allclose(policy.raw(params, nothing)[:, 0], head.start)
     assert 0 < float(jnp.abs(raw - jnp.array(head.start)[:, None]).mean()) < 0.3
-    assert sum(x.size for x in jax.tree.leaves(params)) == (9 + 1) * 16 + (16 + 1) * 16 + (16 + 1) * len(head.start)
+    assert sum(x.size for x in jax.tree.leaves(params)) == (9 + 1) * 16 + (16 + 1) * 16 + (16 + 1) * len(
+        head.start
+    )
 
 
 def test_a_registered_form_of_one_s_own_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

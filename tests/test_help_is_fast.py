@@ -23,7 +23,9 @@ print("loaded:", *[name for name in {heavy} if name in sys.modules])
 @pytest.mark.parametrize("words", [["--help"], ["data", "--help"], ["train", "--help"]], ids=" ".join)
 def test_help_leaves_heavy_packages_out(words: list[str]) -> None:
     script = SCRIPT.format(words=words, heavy=HEAVY)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
     *help_text, loaded = done.stdout.strip().splitlines()
     assert "Usage" in "\n".join(help_text)
     assert loaded == "loaded:"

@@ -8,7 +8,9 @@ import pytest
 from invrl.intervals import Estimate, estimate
 
 
-def one(values: np.ndarray, clusters: np.ndarray | None = None, weight: np.ndarray | None = None, **more: int) -> Estimate:
+def one(
+    values: np.ndarray, clusters: np.ndarray | None = None, weight: np.ndarray | None = None, **more: int
+) -> Estimate:
     weight = np.ones(len(values)) if weight is None else weight
     clusters = np.arange(len(values)) if clusters is None else clusters
     return estimate({"x": values}, weight, clusters, **{"resamples": 400, "seed": 0, **more})["x"]

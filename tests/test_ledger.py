@@ -17,7 +17,6 @@ from invrl.demand.splits import Part
 from invrl.evaluation import Rule, Simulate, make_simulate
 from invrl.simulator import Action
 
-
 DAYS, PAIRS, SLOTS = 12, 6, 4
 
 
@@ -91,7 +90,8 @@ def test_units_are_conserved(system: dict[str, Any]) -> None:
         so_far = slice(0, day + 1)
         pipeline = np.where(due[so_far] > day, days.order[so_far], 0).sum(0)
         assert (
-            system["initial"] + days.order[so_far].sum(0) == days.sales[so_far].sum(0) + days.inventory[day] + pipeline
+            system["initial"] + days.order[so_far].sum(0)
+            == days.sales[so_far].sum(0) + days.inventory[day] + pipeline
         ).all()
 
 
@@ -127,7 +127,8 @@ def panels(draw: st.DrawFn) -> dict[str, Any]:
         lead_time[:] = lead_time[0]
     lead_time[0, ::3] = SLOTS - 1  # the longest is always there: one pipeline length
     return {
-        "demand": rng.poisson(rng.gamma(2, 2, PAIRS), (PANEL_DAYS, PAIRS)) * (rng.random((PANEL_DAYS, PAIRS)) < 0.8),
+        "demand": rng.poisson(rng.gamma(2, 2, PAIRS), (PANEL_DAYS, PAIRS))
+        * (rng.random((PANEL_DAYS, PAIRS)) < 0.8),
         "lead_time": lead_time,
         "first_review": PHASES + PERIODS * rng.choice([0, 0, 2], PAIRS),
         "initial": rng.integers(0, 20, PAIRS),
@@ -160,11 +161,14 @@ def measured_by_package(drawn: dict[str, Any]) -> tuple[dict[str, np.ndarray], P
     experiment = make_experiment(
         panel, f"supply.unmet={drawn['unmet']}", "split.history_days=3",
         "split.warmup_days=3", "split.train_days=16", "split.validation_days=6", "split.test_days=6",
-        "supply.max_order=3", "supply.max_position=6", "objective.kind=cost", "objective.per=unit", "features.groups=[]",
+        "supply.max_order=3", "supply.max_position=6", "objective.kind=cost", "objective.per=unit",
+        "features.groups=[]",
     )  # fmt: skip
     unmet = drawn["unmet"]
     if unmet not in SIMULATE:
-        SIMULATE[unmet] = make_simulate(Rule(lambda _, own, seen: share_of_the_gap(own, seen)), experiment.config)
+        SIMULATE[unmet] = make_simulate(
+            Rule(lambda _, own, seen: share_of_the_gap(own, seen)), experiment.config
+        )
     dataset = experiment.dataset(drawn["part"])
     own = np.stack([drawn["level"], drawn["extra"]]).astype(np.float32)
     return SIMULATE[unmet](None, dataset, own), experiment.parts[drawn["part"]], dataset.scale
@@ -179,7 +183,9 @@ def ledger_of(drawn: dict[str, Any], part: Part, scale: float, i: int) -> list[L
         max_order=3 * scale, max_position=6 * scale,
     )  # fmt: skip
     level, extra = float(drawn["level"][i]), float(drawn["extra"][i])
-    policy = lambda day, on_hand, due: math.floor(0.5 * (level - on_hand - sum(due.values())) + extra + 0.25 * on_hand)
+    policy = lambda day, on_hand, due: math.floor(
+        0.5 * (level - on_hand - sum(due.values())) + extra + 0.25 * on_hand
+    )
     return counted(simulate(pair, policy), measured_days(pair, part.measure))
 
 

@@ -12,7 +12,17 @@ from builders import make_episode, ordering, place_orders, up_to
 
 from invrl.config import Objective
 from invrl.metrics import (
-    MEASURES, PERCENT, Prices, Totals, day_cost, float_sums, is_stockout, measures, prices, soft_stockout, totals,
+    MEASURES,
+    PERCENT,
+    Prices,
+    Totals,
+    day_cost,
+    float_sums,
+    is_stockout,
+    measures,
+    prices,
+    soft_stockout,
+    totals,
 )  # fmt: skip
 from invrl.simulator import Day, rollout
 
@@ -22,7 +32,7 @@ STOCK = np.array([[5.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
 ORDERS = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 0.0], [6.0, 0.0, 0.0]])
 # pair 0 (lead time 1): 5-3 = 2 | 2-1 = 1, orders 2 | 1+2-4: sells 3, loses 1, ends 0 | ends 0, orders 6
 # pair 1: nobody buys, 2 in stock all days.  pair 2: nothing in stock, 2 lost on day 2
-EXPECTED = {
+EXPECTED: dict[str, list[float]] = {
     "stockout_rate": [2 / 4, 0, 1],
     "turnover_time": [(2 + 1 + 0 + 0) / (3 + 1 + 3 + 0), CAP, 0],  # mean stock / mean sales; the cap; empty
     "fill_rate": [7 / 8, 1, 0],
@@ -30,7 +40,7 @@ EXPECTED = {
     "average_inventory": [3 / 4, 2, 0],
     "mean_sales": [7 / 4, 0, 0],
     "order_size": [8 / 2, 0, 0],
-    "order_cv": [np.std([0, 2, 0, 6]) / 2, 0, 0],
+    "order_cv": [float(np.std([0, 2, 0, 6])) / 2, 0, 0],
 }
 SCALE = np.array([2.0, 0.5, 1.0])
 
@@ -80,7 +90,9 @@ def test_every_measure_has_a_heading_and_only_those() -> None:
 def test_turnover_is_cut_at_the_cap() -> None:
     demand = np.zeros((2, 1, 2))
     demand[0, 0] = 1.0
-    found = measures(summed(make_episode(demand, 0, [[1.0, 900.0]]), np.zeros((2, 2))), np.ones(2), Objective(), 365.0)
+    found = measures(
+        summed(make_episode(demand, 0, [[1.0, 900.0]]), np.zeros((2, 2))), np.ones(2), Objective(), 365.0
+    )
     # pair 0 sells its unit: 0 left.  pair 1: (899 + 899) / 2 over 1 / 2 a day = 1798 days -> 365
     assert found["turnover_time"].tolist() == [0, 365]
 
@@ -107,8 +119,10 @@ def test_backlog_costs_every_day_it_lasts() -> None:
 
 
 def test_unmeasured_pairs_give_no_numbers_to_divide_by() -> None:
-    nothing = Totals(*(np.zeros(1) for _ in Totals._fields))
-    assert all(np.isfinite(values).all() for values in measures(nothing, np.ones(1), Objective(), CAP).values())
+    nothing = float_sums([np.zeros(1)] * len(Totals._fields))
+    assert all(
+        np.isfinite(values).all() for values in measures(nothing, np.ones(1), Objective(), CAP).values()
+    )
 
 
 def test_permutation_of_the_pairs_permutes_the_measures() -> None:
@@ -154,7 +168,14 @@ def random_day(pairs: int = 50) -> Day:
     rng = np.random.default_rng(2)
     on_hand, demand = rng.gamma(2, 3, (2, pairs))
     net = on_hand - demand
-    rows = (np.zeros(pairs), on_hand, demand, np.minimum(on_hand, demand), np.maximum(-net, 0), np.maximum(net, 0))
+    rows = (
+        np.zeros(pairs),
+        on_hand,
+        demand,
+        np.minimum(on_hand, demand),
+        np.maximum(-net, 0),
+        np.maximum(net, 0),
+    )
     return Day(*(jnp.asarray(x, jnp.float32) for x in rows))
 
 
@@ -162,7 +183,9 @@ def random_day(pairs: int = 50) -> Day:
 def test_soft_stockout_becomes_exact_as_its_width_shrinks() -> None:
     day = random_day()
     exact = is_stockout(day)
-    distance = [float(jnp.abs(soft_stockout(day, jnp.float32(w)) - exact).mean()) for w in (3.0, 0.3, 0.03, 1e-4)]
+    distance = [
+        float(jnp.abs(soft_stockout(day, jnp.float32(w)) - exact).mean()) for w in (3.0, 0.3, 0.03, 1e-4)
+    ]
     assert distance == sorted(distance, reverse=True)
     assert distance[0] > 0.05 and distance[-1] < 1e-3
 
@@ -170,7 +193,9 @@ def test_soft_stockout_becomes_exact_as_its_width_shrinks() -> None:
 @pytest.mark.usefixtures("strict_ranks")
 def test_soft_stockout_by_hand() -> None:
     day = Day(*(jnp.array([x]) for x in (0.0, 4.0, 5.0, 4.0, 1.0, 0.0)))
-    assert float(soft_stockout(day, jnp.float32(0.5))[0]) == pytest.approx(1 / (1 + np.exp(-2)))  # (5 - 4) / 0.5
+    assert float(soft_stockout(day, jnp.float32(0.5))[0]) == pytest.approx(
+        1 / (1 + np.exp(-2))
+    )  # (5 - 4) / 0.5
     scaled = day_cost(day, jnp.array([2.0]), Prices(1.0, 0.0, 0.0, 0.0, 0.25), Objective(), soft=True)
     assert float(scaled[0]) == pytest.approx(1 / (1 + np.exp(-2)))  # width 0.25 days of 2 units
 
@@ -180,7 +205,9 @@ def test_soft_stockout_by_hand() -> None:
 def test_soft_objective_has_a_finite_gradient(stock: float) -> None:
     def cost(on_hand: Any) -> Any:
         net = on_hand - 5.0
-        day = Day(net * 0, on_hand, net * 0 + 5, jnp.minimum(on_hand, 5), jnp.maximum(-net, 0), jnp.maximum(net, 0))
+        day = Day(
+            net * 0, on_hand, net * 0 + 5, jnp.minimum(on_hand, 5), jnp.maximum(-net, 0), jnp.maximum(net, 0)
+        )
         return day_cost(day, jnp.array([0.01]), prices(Objective(width=1e-3)), Objective(), soft=True).sum()
 
     assert np.isfinite(jax.grad(cost)(jnp.array([stock]))).all()

@@ -66,7 +66,10 @@ def test_a_line_within_its_frame_has_its_own_points_only_and_gaps_where_nothing_
 
 
 def test_columns_stand_on_zero() -> None:
-    bars = re.findall(r"M([\d.]+),([\d.]+)v(-?[\d.]+)", pictures.columns(FRAME, np.array([2.0, 4.0]), np.array([5.0, 0.0]), "x"))
+    bars = re.findall(
+        r"M([\d.]+),([\d.]+)v(-?[\d.]+)",
+        pictures.columns(FRAME, np.array([2.0, 4.0]), np.array([5.0, 0.0]), "x"),
+    )
     assert [tuple(map(float, bar)) for bar in bars] == [(26.0, 70.0, -50.0)]  # an empty column draws nothing
 
 
@@ -100,7 +103,9 @@ def test_labels_of_a_crowd_do_not_cover_each_other_or_the_dots() -> None:
     frame = Frame(0, 0, 600, 300, Scale(0, 1), Scale(0, 1))
     labels = [Label(300 + 8 * k, 150 + 5 * (k % 3), f"DS FORM{k}", "base") for k in range(5)]
     boxes = []
-    for found in re.finditer(r'x="([\d.-]+)" y="([\d.-]+)" text-anchor="(\w+)">([^<]+)<', place_labels(labels, frame)):
+    for found in re.finditer(
+        r'x="([\d.-]+)" y="([\d.-]+)" text-anchor="(\w+)">([^<]+)<', place_labels(labels, frame)
+    ):
         wide = LETTER * len(found[4])
         left = float(found[1]) - {"start": 0, "middle": wide / 2, "end": wide}[found[3]]
         boxes.append((left, float(found[2]) + 3 - LINE, left + wide, float(found[2]) + 3))

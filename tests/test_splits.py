@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,7 +107,8 @@ def test_negative_days_are_refused(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "values"), [("3", {3}), ("0", {0}), ("1-4", {1, 2, 3, 4}), ("2,7", {2, 7}), ("5,5,5", {5}), (" 2 - 3 ", {2, 3})]
+    ("rule", "values"),
+    [("3", {3}), ("0", {0}), ("1-4", {1, 2, 3, 4}), ("2,7", {2, 7}), ("5,5,5", {5}), (" 2 - 3 ", {2, 3})],
 )
 def test_rules(rule: str, values: set[int]) -> None:
     assert set(draw("lead_time", rule, 200, np.random.default_rng(0), 0).tolist()) == values
@@ -125,14 +127,17 @@ def test_a_review_period_of_zero_days_is_refused() -> None:
 
 def test_the_panel_s_own_columns_win() -> None:
     panel = make_panel(np.ones((9, 2)), lead_time=np.array([4, 0]), first_review=np.array([1, 0]))
-    filled = with_supply(panel, make_config("supply.lead_time=9", "supply.review_period=5").supply)
+    filled: Any = with_supply(panel, make_config("supply.lead_time=9", "supply.review_period=5").supply)
     assert filled.lead_time.tolist() == [4, 0]
     assert filled.review_period.tolist() == [5, 5]
     assert filled.first_review.tolist() == [1, 0]
 
 
 def test_spread_reviews_fall_within_the_period() -> None:
-    filled = with_supply(make_panel(np.ones((9, 300))), make_config("supply.review_period=2,5", "supply.first_review=spread").supply)
+    filled: Any = with_supply(
+        make_panel(np.ones((9, 300))),
+        make_config("supply.review_period=2,5", "supply.first_review=spread").supply,
+    )
     assert (filled.first_review < filled.review_period).all()
     assert set(filled.first_review[filled.review_period == 5].tolist()) == {0, 1, 2, 3, 4}
 

@@ -28,18 +28,7 @@ from invrl.algorithms.batches import Share, shares
 from invrl.algorithms.chunk import Metrics, compiled
 from invrl.algorithms.contract import Algorithm, Problem
 from invrl.algorithms.critics import Critic, make_critic
-from invrl.algorithms.experience import (
-    Box,
-    Explore,
-    Trajectory,
-    box,
-    collect,
-    joined,
-    reward_units,
-    rollout_rows,
-    rows,
-    statistics,
-)  # fmt: skip
+from invrl.algorithms.experience import Box, Explore, Trajectory, box, gather, joined, rollout_rows, rows
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.algorithms.replay import Replay
 from invrl.algorithms.returns import Units, discounts, following, td_target
@@ -168,13 +157,13 @@ def act_and_store(
     bounds = box(policy.start, hyper.action_low, hyper.action_high)
     deviation = cosine(hyper.noise, hyper.final_noise, state.step / config.train.updates)
     noisy = explore(policy, state.params, bounds, deviation, state.step < hyper.learning_starts)
-    trajectories = collect(noisy, state.key, key, state.step, episodes, learner.batch, price, config)
-    units = state.units
-    if config.ddpg.normalise_rewards:
-        units = reward_units(trajectories, units, state.step, config.train.terminal, learner.workers)
+    trajectories, units, seen = gather(
+        noisy, bounds, key, state, episodes, learner.batch, price, config,
+        config.ddpg.normalise_rewards, learner.workers,
+    )  # fmt: skip
     fresh = joined(lambda seen: transitions(seen, hyper.gamma, config.train.terminal), trajectories)
     state = state.replace(replay=ring.push(state.replay, fresh), units=units)
-    return state, {"noise": deviation, **statistics(trajectories, bounds, learner.workers)}
+    return state, {"noise": deviation, **seen}
 
 
 def explore(policy: Policy, actor: Any, bounds: Box, deviation: Array, evenly: Array) -> Explore:

@@ -83,38 +83,37 @@ def run(explore: Explore, episode: Episode, key: Array, price: Prices, config: C
     return Trajectory(inputs, raw, noise, reward, learn, weight, order / episode.scale)
 
 
-def collect(
-    explore: Explore,
-    key_blocks: Array,
-    key_noise: Array,
-    step: Array,
-    episodes: tuple[Episode, ...],
-    batch: list[Share],
-    price: Prices,
-    config: Config,
-) -> list[Trajectory]:
+def gather(
+    explore: Explore, bounds: Box, key: Array, state: Any, episodes: tuple[Episode, ...],
+    batch: list[Share], price: Prices, config: Config, normalise: bool, workers: Workers,
+) -> tuple[list[Trajectory], Units, dict[str, Array]]:  # fmt: skip
     """This device's experience of one update.
 
     Args:
-        key_blocks: orders the blocks; the same in every update and on every device.
-        key_noise: of this update and device.
-        step: number of the update.
+        key: of this update and device.
+        state: of the algorithm: `key` orders the blocks, `step` counts, `units` are kept after the
+            first update.
         episodes: per group, this device's blocks [blocks, ...].
         batch: per group, what to take.
+        normalise: set the units by the rewards of the first update.
 
     Returns:
-        Per group, the trajectories of the chosen blocks: [blocks, C, ..., B].
+        Per group the trajectories of the chosen blocks, [blocks, C, ..., B]; the rewards' units; what
+        is reported.
     """
-    return [
-        _collect_group(
-            explore, chosen_blocks(key_blocks, step, g, share), jax.random.fold_in(key_noise, g),
-            episode, share, price, config,
-        )
-        for g, (episode, share) in enumerate(zip(episodes, batch, strict=True))
-    ]  # fmt: skip
+    trajectories = []
+    for g, (episode, share) in enumerate(zip(episodes, batch, strict=True)):
+        numbers = chosen_blocks(state.key, state.step, g, share)
+        given = (explore, numbers, jax.random.fold_in(key, g), episode, share, price, config)
+        trajectories.append(_gather_group(*given))
+    units = state.units
+    if normalise:
+        first = _first_units(trajectories, units, config.train.terminal, workers)
+        units = jax.tree.map(lambda new, old: jnp.where(state.step == 0, new, old), first, units)
+    return trajectories, units, _statistics(trajectories, bounds, workers)
 
 
-def _collect_group(
+def _gather_group(
     explore: Explore, numbers: Array, key: Array,
     episode: Episode, share: Share, price: Prices, config: Config,
 ) -> Trajectory:  # fmt: skip
@@ -144,18 +143,15 @@ def rows(x: Array) -> Array:
     return x.reshape(-1) if x.ndim == 2 else jnp.moveaxis(x, 1, 2).reshape(-1, x.shape[1])
 
 
-def reward_units(
-    trajectories: list[Trajectory], old: Units, step: Array, terminal: bool, workers: Workers
-) -> Units:
-    """Units from the rewards of the first update, kept from then on."""
+def _first_units(trajectories: list[Trajectory], old: Units, terminal: bool, workers: Workers) -> Units:
+    """Units of these rewards; the scale multiplies the one there was (the reward scale)."""
     reward, weight = joined(lambda seen: (rows(seen.reward), rows(seen.weight)), trajectories)
     first = first_units(reward, weight, workers.mean, terminal)
-    return jax.tree.map(lambda new, old: jnp.where(step == 0, new, old), first, old)
+    return first._replace(scale=first.scale * old.scale)
 
 
-def statistics(trajectories: list[Trajectory], bounds: Box, workers: Workers) -> dict[str, Array]:
-    """What is reported of an update's experience: orders in days of mean demand, reward per order
-    in the objective's units."""
+def _statistics(trajectories: list[Trajectory], bounds: Box, workers: Workers) -> dict[str, Array]:
+    """Orders in days of mean demand, reward per order in the objective's units."""
 
     def digest(seen: Trajectory) -> tuple[Array, ...]:
         return rows(seen.order), rows(seen.reward), rows(bounds.at_bound(seen.raw)), rows(seen.weight)

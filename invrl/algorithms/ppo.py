@@ -26,17 +26,7 @@ from invrl.algorithms.batches import Share, shares
 from invrl.algorithms.chunk import Metrics, compiled
 from invrl.algorithms.contract import Algorithm, Problem
 from invrl.algorithms.critics import Value, make_value
-from invrl.algorithms.experience import (
-    Box,
-    Explore,
-    Trajectory,
-    box,
-    collect,
-    joined,
-    reward_units,
-    rows,
-    statistics,
-)  # fmt: skip
+from invrl.algorithms.experience import Box, Explore, Trajectory, box, gather, joined, rows
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.algorithms.returns import Units, discounts, explained_variance, gae
 from invrl.config import Config
@@ -147,17 +137,17 @@ def act(
     policy, config, workers = learner.policy, learner.config, learner.workers
     bounds = box(policy.start, hyper.action_low, hyper.action_high)
     sampler = gaussian(policy, state.networks, bounds)
-    trajectories = collect(sampler, state.key, key, state.step, episodes, learner.batch, price, config)
-    units = state.units
-    if config.ppo.normalise_rewards:
-        units = reward_units(trajectories, units, state.step, config.train.terminal, workers)
+    trajectories, units, seen = gather(
+        sampler, bounds, key, state, episodes, learner.batch, price, config,
+        config.ppo.normalise_rewards, workers,
+    )  # fmt: skip
     sample = joined(lambda seen: assess(learner, hyper, units, state.networks, seen), trajectories)
     known = explained_variance(sample.value, sample.value_target, sample.weight, workers.mean)
     metrics = {
         "explained_variance": known,
         "value_mean": units.value(workers.mean(sample.value, sample.weight), hyper.gamma),
         "std": jnp.exp(state.networks.log_std).mean(),
-        **statistics(trajectories, bounds, workers),
+        **seen,
     }
     return state.replace(units=units), sample, metrics
 

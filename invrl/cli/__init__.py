@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from invrl.cli import bench, compare, config, data, evaluate, pilot, recommend, report, runs, train
+from invrl.cli import bench, compare, config, data, evaluate, pilot, recommend, report, runs, train, uncensor
 from invrl.cli.console import fail
 from invrl.errors import INTERRUPTED, InvrlError
 
@@ -25,6 +25,7 @@ app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=recommend.EXAMPLES)(recommend.recommend)
+data.app.command(epilog=uncensor.EXAMPLES)(uncensor.uncensor)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")

@@ -39,6 +39,9 @@ def bench(
         typer.Option(help="All sizes run on the first; one size shows the others.", rich_help_panel=SIZES),
     ] = None,
     review_period: Annotated[str | None, typer.Option(help="Such as 1,2,7.", rich_help_panel=SIZES)] = None,
+    block: Annotated[
+        int | None, typer.Option(min=1, help="Pairs in a block, else as usual.", rich_help_panel=SIZES)
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Warm runs at least; medians count.")] = 5,
     compare: Annotated[
         Path | None, typer.Option(help="A file of --out; exit 1 where this machine became slower.")
@@ -68,7 +71,7 @@ def bench(
     given = {"pairs": pairs, "days": days, "review_period": review_period}
     sizes = benchmark.PRESETS[preset]._replace(**{k: _numbers(k, text) for k, text in given.items() if text})
     names = what.split(",") if what else list(benchmark.WORKS)
-    record = _run(benchmark.cases(names, sizes), config.load(None, overrides or ()), repeats)
+    record = _run(benchmark.cases(names, sizes), config.load(None, overrides or ()), repeats, block)
     if old is not None:
         record["comparison"] = benchmark.compare(record["results"], old["results"], tolerance)
     _show(record, format, json)
@@ -77,12 +80,13 @@ def bench(
     _judge(record, old, tolerance)
 
 
-def _run(cases: list[Any], config: Config, repeats: int) -> dict[str, Any]:
+def _run(cases: list[Any], config: Config, repeats: int, block: int | None) -> dict[str, Any]:
     """The record of all cases; what was chosen is said first, then every figure as it comes."""
     from invrl import benchmark, machine
 
     record = machine.describe() | {"parameters": benchmark.parameters(cases, config, repeats)}
     here = record["machine"]
+    here["block_pairs"] = block or here["block_pairs"]
     say(f"{here['processor']}, {here['cores']} cores, {here['memory'] / 1e9:.0f} GB, load {here['load']:.1f}")
     say(f"{here['devices']} {here['backend']} devices, blocks of {here['block_pairs']} pairs")
     say(", ".join(f"{name} {version}" for name, version in record["versions"].items()))
@@ -91,7 +95,7 @@ def _run(cases: list[Any], config: Config, repeats: int) -> dict[str, Any]:
     say(f"limits: copy {limits.copy / 1e9:.1f} GB/s, matrix product {limits.matmul / 1e9:.0f} GFLOP/s")
     rows = []
     for case in cases:
-        rows.append(benchmark.measure(case, config, limits, repeats))
+        rows.append(benchmark.measure(case, config, limits, repeats, block))
         say(f"{_title(rows[-1])}: {rows[-1]['sku_days_per_second'] / 1e6:.4g} M SKU-days/s")
     return record | {"limits": limits._asdict(), "results": benchmark.with_growth(rows)}
 

@@ -101,7 +101,7 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     rows = [_row(name, split, main) for name in split["policies"]]
     title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
     emit(rows, title=title)
-    say("[dim]± half a 95 % interval, clustered by SKU; * significant. vs it: paired difference of the objective[/dim]")
+    say(f"[dim]± half a 95 % interval, clustered by SKU; * significant; vs it: objective of {main} against the row's[/dim]")
     say("[dim]at equal SR: turnover against it once its safety stock, with hindsight, gives the same stockout rate[/dim]")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
@@ -114,17 +114,17 @@ def _row(name: str, split: dict[str, Any], main: str) -> dict[str, Any]:
         "stockout %": _plus_minus(values["stockout_rate"], 100, 2),
         "turnover d": _plus_minus(values["turnover_time"], 1, 2),
         "objective": f"{values['objective'][0]:.3f}",
-        f"{main} vs it": "",
-        "at equal SR": "",
+        "vs it (%)": "",
+        "at equal SR (d)": "",
     }
     equal = split.get("equal_stockout", {}).get(name)
     if equal:
         triple = equal["turnover_time"]
-        row["at equal SR"] = f"{_plus_minus(triple, 1, 2, '+')}{_star(triple)} d"
+        row["at equal SR (d)"] = f"{_plus_minus(triple, 1, 2, '+')}{_star(triple)}"
     if name not in (main, "clairvoyant"):
         triple = split["differences"][name]["objective"]
         relative = _plus_minus(triple, 100 / values["objective"][0], 1, "+")
-        row[f"{main} vs it"] = f"{relative} %{_star(triple)}"
+        row["vs it (%)"] = f"{relative}{_star(triple)}"
     return row
 
 

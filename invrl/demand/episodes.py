@@ -114,12 +114,14 @@ def make_dataset(
     assert panel.review_period is not None  # with_supply
     scale, spread = scale_of(panel, training_days)
     periods = panel.review_period[part.pairs]
+    devices = placement.device_count(part.pairs.size)  # the same for all groups: they learn together
     groups = []
     for period in np.unique(periods):
         members = np.flatnonzero(periods == period)
         columns = _columns(panel, part.pairs[members], normaliser, scale, spread, weight)
         window = _window(panel, part, part.pairs[members], int(period))
-        groups.append(_group(columns, members, window, supply, config, block))
+        plan = placement.plan(members.size, block, devices)
+        groups.append(_group(columns, members, window, supply, config, plan))
     return Dataset(tuple(groups), part.pairs, scale[part.pairs], part.stop - part.start)
 
 
@@ -161,9 +163,8 @@ def _columns(
 
 
 def _group(
-    columns: Columns, members: np.ndarray, window: Window, supply: Supply, config: Features, block: int | None
+    columns: Columns, members: np.ndarray, window: Window, supply: Supply, config: Features, plan: placement.Plan
 ) -> Group:
-    plan = placement.plan(members.size, block)
     padded = np.full(plan.blocks * plan.block, -1)
     padded[: members.size] = np.arange(members.size)
     local = padded.reshape(plan.blocks, plan.block)
