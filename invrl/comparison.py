@@ -123,17 +123,29 @@ def _beside(first: tuple[Run, dict], split: str, resamples: int, taken: set[str]
     run, content = first
     arrays = run.pairs(split)
     names = [name for name in content["splits"][split]["policies"] if name not in taken | {content["policy"]}]
-    return [_make_cell(name, None, (run.name,), 1, [(arrays, name)], resamples) for name in names if "/" not in name]
+    return [
+        _make_cell(name, None, (run.name,), 1, [(arrays, name)], resamples)
+        for name in names
+        if "/" not in name
+    ]
 
 
 def _make_cell(
-    algo: str, reg: str | None, names: tuple[str, ...], trials: int, arrays: list[tuple[dict, str]], resamples: int
+    algo: str,
+    reg: str | None,
+    names: tuple[str, ...],
+    trials: int,
+    arrays: list[tuple[dict, str]],
+    resamples: int,
 ) -> Cell:
     first = arrays[0][0]
     weight = first["weight"].astype(np.float64)
     per_seed = {m: np.stack([a[f"{policy}:{m}"] for a, policy in arrays]) for m in CELL_MEASURES}
     values = {m: seeds.mean(0) for m, seeds in per_seed.items()}
-    spread = {m: float((seeds @ weight / weight.sum()).std(ddof=min(1, len(seeds) - 1))) for m, seeds in per_seed.items()}
+    spread = {
+        m: float((seeds @ weight / weight.sum()).std(ddof=min(1, len(seeds) - 1)))
+        for m, seeds in per_seed.items()
+    }
     means = estimate(values, weight, first["cluster"], resamples, 0)
     return Cell(algo, reg, names, trials, values, spread, means)
 
@@ -175,7 +187,8 @@ def grid_rows(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
     heading = {"stockout_rate": "stockout rate (pp)", "turnover_time": "turnover time (days)"}
     return {
         block: [
-            {"": heading[m], **{(cell.reg or cell.algo): delta_text(cell, m) for cell in cells}} for m in GRID_MEASURES
+            {"": heading[m], **{(cell.reg or cell.algo): delta_text(cell, m) for cell in cells}}
+            for m in GRID_MEASURES
         ]
         for block, cells in blocks.items()
     }
@@ -235,6 +248,7 @@ def payload(comparison: Comparison) -> dict[str, Any]:
         return tree
 
     return {
-        "schema": 1, "split": comparison.split, "reference": comparison.reference, "demand": comparison.demand,
+        "schema": 1, "split": comparison.split, "demand": comparison.demand,
+        "reference": comparison.reference,
         "cells": [cell_tree(cell) for cell in comparison.cells], "skipped": comparison.skipped,
     }  # fmt: skip

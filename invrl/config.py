@@ -117,7 +117,8 @@ class Objective:
     """What training minimises; measures are always reported exactly."""
 
     kind: Literal["service", "cost"] = "service"
-    """`service`: stockout_weight * SR + turnover_weight * TT; `cost`: penalty * unmet + holding * leftover."""
+    """`service`: stockout_weight * SR + turnover_weight * TT;
+    `cost`: penalty * unmet + holding * leftover."""
     stockout_weight: float = 30.0
     """Price of a pair that is always out of stock (SR = 1), in days of turnover."""
     turnover_weight: float = 1.0
@@ -410,7 +411,9 @@ def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[
             if isinstance(value, Mapping):
                 values[key] = _struct(hints[key], value, f"{prefix}{key}.", errors)
             else:
-                errors.append((f"{prefix}{key}: a table, not {value!r}", f"such as `{prefix}{key}.NAME=VALUE`"))
+                errors.append(
+                    (f"{prefix}{key}: a table, not {value!r}", f"such as `{prefix}{key}.NAME=VALUE`")
+                )
         else:
             values[key] = _value(hints[key], value, f"{prefix}{key}", errors)
     return cls(**values)

@@ -75,7 +75,12 @@ def make_simulate(rule: Rule, config: Config) -> Simulate:
 
     def simulate(shared: Any, dataset: Dataset, own: np.ndarray | None = None) -> dict[str, np.ndarray]:
         results = [
-            run(placement.replicate(shared, group.devices), group.episode, own_blocks(group, own), group.devices)
+            run(
+                placement.replicate(shared, group.devices),
+                group.episode,
+                own_blocks(group, own),
+                group.devices,
+            )
             for group in dataset.groups
         ]
         sums = float_sums(Totals(*dataset.gather(results)))

@@ -46,9 +46,7 @@ def estimate(
     means = sums.sum(1) / mass.sum()
     draws = _resampled(sums, mass, resamples, seed) if resamples else means[None]
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return {
-        name: Estimate(float(means[k]), float(low[k]), float(high[k])) for k, name in enumerate(values)
-    }
+    return {name: Estimate(float(means[k]), float(low[k]), float(high[k])) for k, name in enumerate(values)}
 
 
 def _resampled(sums: np.ndarray, mass: np.ndarray, resamples: int, seed: int) -> np.ndarray:

@@ -107,18 +107,18 @@ def sum_blocks(fn: Callable[[Any, Any], Any], shared: Any, blocks: Any, devices:
 class Workers(NamedTuple):
     """Devices that learn together; for use within `on_each_device`."""
 
-    count: int
+    devices: int
 
     def number(self) -> Array | int:
         """[] which of them this is."""
-        return lax.axis_index(AXIS) if self.count > 1 else 0
+        return lax.axis_index(AXIS) if self.devices > 1 else 0
 
     def total(self, tree: Any) -> Any:
         """Sums over the devices."""
-        return lax.psum(tree, AXIS) if self.count > 1 else tree
+        return lax.psum(tree, AXIS) if self.devices > 1 else tree
 
     def lowest(self, x: Array) -> Array:
-        return lax.pmin(x, AXIS) if self.count > 1 else x
+        return lax.pmin(x, AXIS) if self.devices > 1 else x
 
     def mean(self, values: Array, weight: Array) -> Array:
         """[] weighted mean over the values of all devices."""

@@ -18,7 +18,9 @@ Measures = dict[str, np.ndarray]
 """measure -> [N'], the pairs of one part."""
 
 
-def score_policy(experiment: Experiment, rule: Rule, shared: Any, splits: Iterable[str]) -> dict[str, Measures]:
+def score_policy(
+    experiment: Experiment, rule: Rule, shared: Any, splits: Iterable[str]
+) -> dict[str, Measures]:
     """split -> measures of a learned policy."""
     simulate = make_simulate(rule, experiment.config)
     return {split: simulate(shared, getattr(experiment, split)) for split in splits}
@@ -110,9 +112,13 @@ def as_estimate(triple: list[float]) -> Estimate:
     return Estimate(*triple)
 
 
-def pair_arrays(experiment: Experiment, split: str, policies: Mapping[str, Measures]) -> dict[str, np.ndarray]:
+def pair_arrays(
+    experiment: Experiment, split: str, policies: Mapping[str, Measures]
+) -> dict[str, np.ndarray]:
     """What `pairs-<split>.npz` holds."""
     pairs = experiment.parts[split].pairs
-    arrays = {f"{name}:{m}": v.astype(np.float32) for name, values in policies.items() for m, v in values.items()}
+    arrays = {
+        f"{name}:{m}": v.astype(np.float32) for name, values in policies.items() for m, v in values.items()
+    }
     cluster = np.unique(experiment.panel.sku, return_inverse=True)[1][pairs]
     return {"pair": pairs, "weight": experiment.weight[pairs], "cluster": cluster, **arrays}

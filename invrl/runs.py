@@ -1,12 +1,12 @@
 """The run directory: everything a run was, did and left, and how to find it again.
 
-    runs/<name>-<id>/
-        config.toml      the resolved config
-        manifest.json    argv, versions, git state, devices, data fingerprint, seconds
-        metrics.jsonl    one line per evaluation
-        checkpoints/     last.npz (to resume), best.npz (the policy), normaliser.npz
-        results.json     measures with intervals, per split and policy
-        pairs-<split>.npz  the same per pair, for paired comparisons
+runs/<name>-<id>/
+    config.toml      the resolved config
+    manifest.json    argv, versions, git state, devices, data fingerprint, seconds
+    metrics.jsonl    one line per evaluation
+    checkpoints/     last.npz (to resume), best.npz (the policy), normaliser.npz
+    results.json     measures with intervals, per split and policy
+    pairs-<split>.npz  the same per pair, for paired comparisons
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ class Run:
         """Per-pair values: `<policy>:<measure>`, `weight`, `cluster`, `pair`."""
         path = self.path / f"pairs-{split}.npz"
         if not path.exists():
-            raise InvrlError(f"{self.name} has no results on {split}", hint=f"invrl evaluate {self.path} --split {split}")
+            raise InvrlError(
+                f"{self.name} has no results on {split}", hint=f"invrl evaluate {self.path} --split {split}"
+            )
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
 
@@ -115,7 +117,9 @@ def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Ru
         except FileExistsError:
             continue
         except OSError as error:
-            raise InvrlError(f"cannot make {run.path}: {error.strerror}", hint="choose another --out") from None
+            raise InvrlError(
+                f"cannot make {run.path}: {error.strerror}", hint="choose another --out"
+            ) from None
     (run.path / "config.toml").write_text(configs.to_toml(config), encoding="utf-8")
     run.write("manifest.json", manifest)
     return run
@@ -146,7 +150,9 @@ def _git_state() -> dict[str, Any]:
     folder = Path(__file__).parent
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--", "."))}
@@ -164,7 +170,9 @@ def find(name: str, root: Path = Path("runs")) -> Run:
     if len(starts) == 1:
         return starts[0]
     if len(starts) > 1:
-        raise InvrlError(f"`{name}` fits {len(starts)} runs", hint=f"one of {', '.join(r.name for r in starts)}")
+        raise InvrlError(
+            f"`{name}` fits {len(starts)} runs", hint=f"one of {', '.join(r.name for r in starts)}"
+        )
     raise InvrlError(f"no run `{name}`", hint=nearest(name, known) if known else f"no runs below {root}/ yet")
 
 

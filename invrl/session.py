@@ -230,10 +230,15 @@ def evaluate(
     if by:
         label = breakdown.labels(experiment, by, dataset.pairs)
         groups |= {str(name): label == name for name in np.unique(label)}
-    return [{"run": run.name, by or "pairs": name, **_row(experiment, dataset, values, mask)} for name, mask in groups.items()]
+    return [
+        {"run": run.name, by or "pairs": name, **_row(experiment, dataset, values, mask)}
+        for name, mask in groups.items()
+    ]
 
 
-def _row(experiment: Experiment, dataset: Dataset, values: results.Measures, mask: np.ndarray) -> dict[str, Any]:
+def _row(
+    experiment: Experiment, dataset: Dataset, values: results.Measures, mask: np.ndarray
+) -> dict[str, Any]:
     pairs, evaluation = dataset.pairs[mask], experiment.config.evaluation
     found = estimate(
         {name: v[mask] for name, v in values.items()},

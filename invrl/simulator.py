@@ -167,7 +167,9 @@ class _Cycle(NamedTuple):
     level: Array  # [N]
 
 
-def _pass_days(carry: Any, now: _Cycle, order: Array, tally: Callable[[Day], Any], unmet: str) -> tuple[Any, Day]:
+def _pass_days(
+    carry: Any, now: _Cycle, order: Array, tally: Callable[[Day], Any], unmet: str
+) -> tuple[Any, Day]:
     """The P days of a cycle; the order is recorded on the first of them."""
 
     def day(carry, xs):

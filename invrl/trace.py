@@ -53,7 +53,9 @@ def trace(experiment: Experiment, rule: Rule, shared: Any, own: np.ndarray | Non
     own = None if own is None else own[:, dataset.pairs]
     parts = []
     for group in dataset.groups:
-        found = run(placement.replicate(shared, group.devices), group.episode, own_blocks(group, own), group.devices)
+        found = run(
+            placement.replicate(shared, group.devices), group.episode, own_blocks(group, own), group.devices
+        )
         parts.append(_rows(experiment, dataset, group, experiment.parts[split], jax.device_get(found)))
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.lexsort((merged["date"], merged["warehouse"], merged["sku"]))
@@ -79,7 +81,9 @@ def _rows(experiment: Experiment, dataset: Dataset, group: Group, part: Any, fou
     taken = days.sales if experiment.config.supply.unmet == "lost" else days.demand
     opening = np.moveaxis(position, 2, 1)[real]  # [N', C]
     within = np.cumsum((days.order - taken).reshape(len(pairs), -1, period), axis=2)
-    before = opening[:, :, None] + np.concatenate([np.zeros_like(within[:, :, :1]), within[:, :, :-1]], axis=2)
+    before = opening[:, :, None] + np.concatenate(
+        [np.zeros_like(within[:, :, :1]), within[:, :, :-1]], axis=2
+    )
     review = np.zeros_like(before, bool)
     review[:, :, 0] = np.moveaxis(np.asarray(group.episode.active), 2, 1)[real]
     columns = {

@@ -103,7 +103,9 @@ def advance(loop: Loop, state: Any, measured: dict[str, float], done: int, confi
     """The loop after one more chunk: best parameters, patience, and the price of a stockout."""
     score = validation_score(measured, config.objective)
     better = score < loop.best_score
-    moved = score < loop.bar - config.train.min_improvement * abs(loop.bar) if math.isfinite(loop.bar) else True
+    moved = (
+        score < loop.bar - config.train.min_improvement * abs(loop.bar) if math.isfinite(loop.bar) else True
+    )
     return loop.replace(
         state=state,
         best=state.params if better else loop.best,
@@ -137,7 +139,9 @@ def tuned_prices(price: Prices, measured: dict[str, float], objective: Any) -> P
     if not objective.target_stockout:
         return price
     excess = measured["stockout_rate"] / objective.target_stockout - 1.0
-    return price._replace(stockout=np.float32(price.stockout * math.exp(PRICE_STEP * min(max(excess, -1.0), 1.0))))
+    return price._replace(
+        stockout=np.float32(price.stockout * math.exp(PRICE_STEP * min(max(excess, -1.0), 1.0)))
+    )
 
 
 def _refuse_non_finite(metrics: dict[str, float], update: int) -> None:

@@ -21,7 +21,9 @@ GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / "lost_sales_optima.
 BURN_IN = 200
 
 
-def main(names: list[str], days: int = 3000, pairs: int = 1024, seed: Annotated[int, typer.Option()] = 99) -> None:
+def main(
+    names: list[str], days: int = 3000, pairs: int = 1024, seed: Annotated[int, typer.Option()] = 99
+) -> None:
     from invrl import placement
 
     placement.prepare()
@@ -33,7 +35,10 @@ def main(names: list[str], days: int = 3000, pairs: int = 1024, seed: Annotated[
         for pack, words in ((0.0, "continuous"), (1.0, "whole units")):
             cost, error, optimum = long_run_cost(runs.find(name), days, pairs, seed, pack)
             gap = 100 * (cost / optimum - 1)
-            print(f"| {name} | {words} | {cost:.4f} | {optimum:.4f} | {gap:+.3f} | {100 * error / optimum:.3f} |")
+            print(
+                f"| {name} | {words} | {cost:.4f} | {optimum:.4f} "
+                f"| {gap:+.3f} | {100 * error / optimum:.3f} |"
+            )
 
 
 def long_run_cost(run, days: int, pairs: int, seed: int, pack: float) -> tuple[float, float, float]:
@@ -46,7 +51,9 @@ def long_run_cost(run, days: int, pairs: int, seed: int, pack: float) -> tuple[f
     config = run.config
     known = _known(config)
     options = {**config.data.options, "days": days, "pairs": pairs, "seed": seed}
-    split = replace(config.split, by="days", train_days=1, validation_days=BURN_IN, test_days=days - BURN_IN - 1)
+    split = replace(
+        config.split, by="days", train_days=1, validation_days=BURN_IN, test_days=days - BURN_IN - 1
+    )
     long = replace(
         config,
         data=replace(config.data, options=options),

@@ -82,7 +82,7 @@ def test_a_finished_run_is_lengthened_only_when_asked(finished: runs.Run, tmp_pa
 
 
 def test_only_a_few_keys_may_change_on_resume(finished: runs.Run) -> None:
-    with pytest.raises(InvrlError, match="ds.learning_rate"):
+    with pytest.raises(InvrlError, match=r"ds\.learning_rate"):
         session.resumed_config(finished, ["ds.learning_rate=1"])
 
 
@@ -100,7 +100,9 @@ def test_a_stranger_can_recompute_the_measures_from_the_trace(finished: runs.Run
     table = parquet.read_table(file)
     days = {name: table[name].to_numpy() for name in table.column_names}
     measured = days["measured"]
-    pair = np.unique(np.char.add(days["sku"].astype(str), days["warehouse"].astype(str)), return_inverse=True)[1]
+    pair = np.unique(
+        np.char.add(days["sku"].astype(str), days["warehouse"].astype(str)), return_inverse=True
+    )[1]
     count = np.bincount(pair[measured])
     rate = np.bincount(pair[measured], days["inventory"][measured] <= 0) / count
     assert 100 * rate.mean() == pytest.approx(row["stockout rate (%)"], rel=1e-6)
@@ -110,9 +112,11 @@ def test_a_stranger_can_recompute_the_measures_from_the_trace(finished: runs.Run
         turnover = np.where(sold > 0, stock / sold, np.where(stock > 0, np.inf, 0))
     assert np.minimum(turnover, 365).mean() == pytest.approx(row["turnover time (days)"], rel=1e-4)
     # the books balance: what was there, plus what was ordered, less what was sold
-    same = (pair[1:] == pair[:-1])
+    same = pair[1:] == pair[:-1]
     position = days["inventory_position"] + days["order"] - days["sales"]
-    np.testing.assert_allclose(position[:-1][same], days["inventory_position"][1:][same], rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        position[:-1][same], days["inventory_position"][1:][same], rtol=1e-4, atol=1e-3
+    )
 
 
 def test_compare_is_paired_and_its_reference_is_zero(finished: runs.Run, tmp_path: Path) -> None:
@@ -148,7 +152,7 @@ def test_an_incumbent_is_trained_like_any_policy(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_form_is_refused(finished: runs.Run, tmp_path: Path) -> None:
-    experiment, run = begin(tmp_path, reg="none")
+    _, run = begin(tmp_path, reg="none")
     shutil.copy(finished.best, run.best)
     with pytest.raises(InvrlError, match="of another run"):
         session.evaluate(run, "test", None, None)

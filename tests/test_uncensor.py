@@ -36,7 +36,7 @@ def cut_by_stock(panel, seed: int = 1):
 
 
 def test_the_days_rate_by_hand():
-    """(r + S) / (r / m + e) = (2 + 3) / (2 / 4 + 0.5) = 5: 2.5 units are lost, demand is 5.5; scaling says 6."""
+    """(r + S) / (r / m + e) = (2 + 3) / (2 / 4 + 0.5) = 5: 2.5 units are lost of 5.5; scaling says 6."""
     fit = Fit(np.full((1, 1), 4.0, np.float32), 2.0)
     rate = posterior_rate(fit, np.array([[3.0]]), np.array([[0.5]]))
     assert rate[0, 0] == pytest.approx(5.0)

@@ -47,7 +47,7 @@ def compiled(problem: Problem, iterate: Iterate, own: tuple[str, ...] = ()) -> C
     def chunk(state: Any, hyper: Any, price: Prices, episodes: Any) -> tuple[Any, Metrics]:
         state, mine = _apart(state, own)
         shared = (state, hyper, price)
-        state, mine, metrics = placement.on_each_device(local, shared, mine, episodes, workers.count)
+        state, mine, metrics = placement.on_each_device(local, shared, mine, episodes, workers.devices)
         return state.replace(**mine), metrics
 
     episodes = tuple(group.episode for group in groups)

@@ -38,7 +38,7 @@ def make_critic(
 
     def value(params: Any, inputs: Array, raw: Array) -> Array:
         x = jnp.concatenate([inputs, raw - start])
-        return jnp.concatenate([mlp.apply(one, x) for one in params])
+        return jnp.concatenate([jnp.asarray(mlp.apply(one, x)) for one in params])
 
     return Critic(
         init=jax.jit(lambda key: tuple(mlp.init(k, nothing) for k in jax.random.split(key, count))),

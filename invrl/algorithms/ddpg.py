@@ -125,7 +125,7 @@ def init(problem: Problem, hyper: Hyper, key: Array) -> State:
 
 def _empty_replay(problem: Problem, learner: Learner) -> Replay:
     """[devices, capacity of a device, ...]"""
-    size, actions, devices = problem.policy.inputs, len(problem.policy.start), learner.workers.count
+    size, actions, devices = problem.policy.inputs, len(problem.policy.start), learner.workers.devices
     episodes = tuple(group.episode for group in problem.train.groups)
     rollout = rollout_rows(episodes, learner.batch)
     capacity = ring.whole_rollouts(learner.config.ddpg.replay // devices, rollout)
@@ -192,7 +192,7 @@ def learn(learner: Learner, hyper: Hyper, state: State, key: Array) -> tuple[Sta
 
     def one(networks: Networks, place: Array) -> tuple[Networks, Metrics]:
         key_batch, key_noise = jax.random.split(jax.random.fold_in(key, place))
-        batch = ring.sample(state.replay, key_batch, max(ddpg.minibatch // learner.workers.count, 1))
+        batch = ring.sample(state.replay, key_batch, max(ddpg.minibatch // learner.workers.devices, 1))
         batch = batch._replace(reward=state.units.shrink(batch.reward))
         noise = jnp.clip(jax.random.normal(key_noise, batch.raw.T.shape), -2.5, 2.5)
         count = state.step * ddpg.gradient_steps + place
@@ -235,7 +235,7 @@ def gradient_step(
         loss, grads = jax.value_and_grad(actor_loss)(actor, critic, learner, batch, bounds, share)
         loss, grads = learner.workers.total((loss, grads))
         moves, moments = adam(rate * hyper.actor_learning_rate, hyper.clip_norm).update(grads, moments)
-        return optax.apply_updates(actor, moves), moments, loss, optax.global_norm(grads)
+        return optax.apply_updates(actor, moves), moments, loss, optax.tree.norm(grads)
 
     def wait(actor: Any, moments: Any) -> tuple[Any, Any, Array, Array]:
         return actor, moments, jnp.zeros(()), jnp.zeros(())
@@ -246,7 +246,7 @@ def gradient_step(
     target_actor = follow(networks.target_actor, actor, hyper.tau)
     target_critic = follow(networks.target_critic, critic, hyper.tau)
     return Networks(actor, critic, target_actor, target_critic, actor_moments, critic_moments), {
-        "critic_loss": loss, "critic_gradient_norm": optax.global_norm(grads),
+        "critic_loss": loss, "critic_gradient_norm": optax.tree.norm(grads),
         "actor_loss": climbed, "actor_gradient_norm": norm, **_errors(learner.workers, q, y, share),
     }  # fmt: skip
 

@@ -52,7 +52,9 @@ def init(problem: Problem, hyper: Hyper, key: Array) -> State:
     return State(params, moments, key_batches, jnp.zeros((), jnp.int32))
 
 
-def episode_cost(params: Any, policy: Policy, episode: Episode, price: Prices, config: Config, soft: bool) -> Array:
+def episode_cost(
+    params: Any, policy: Policy, episode: Episode, price: Prices, config: Config, soft: bool
+) -> Array:
     """[N] mean daily cost of each pair; the smooth one if `soft`, else what is reported."""
     costs, _ = rollout(
         lambda seen, _: policy.act(params, seen),
@@ -91,7 +93,9 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, di
         grads = jax.tree.map(lambda g: g / weight, grads)
         rate = cosine(hyper.learning_rate, hyper.final_learning_rate, state.step / config.train.updates)
         moves, moments = adam(rate, hyper.clip_norm).update(grads, state.moments)
-        state = state.replace(params=optax.apply_updates(state.params, moves), moments=moments, step=state.step + 1)
+        state = state.replace(
+            params=optax.apply_updates(state.params, moves), moments=moments, step=state.step + 1
+        )
         return state, {"loss": cost / weight, "gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
 
     @jax.jit

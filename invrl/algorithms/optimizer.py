@@ -14,7 +14,9 @@ def adam(learning_rate: Array | float, clip_norm: Array | float) -> optax.Gradie
     be rebuilt in every step with that step's learning rate.
     """
     return optax.chain(
-        optax.clip_by_global_norm(clip_norm), optax.scale_by_adam(), optax.scale_by_learning_rate(learning_rate)
+        optax.clip_by_global_norm(clip_norm),
+        optax.scale_by_adam(),
+        optax.scale_by_learning_rate(learning_rate),
     )
 
 

@@ -190,7 +190,7 @@ def learn(learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Arr
     rate = hyper.learning_rate * cosine(1.0, hyper.final_rate, progress)
     bonus = cosine(hyper.entropy, hyper.final_entropy, progress)
     n = sample.weight.shape[0]
-    size = min(max(ppo.minibatch // learner.workers.count, 1), n)
+    size = min(max(ppo.minibatch // learner.workers.devices, 1), n)
 
     def minibatch(carry: tuple, chosen: Array) -> tuple[tuple, Metrics]:
         networks, moments, stopped = carry
@@ -224,7 +224,7 @@ def gradient_step(
     loss = jax.grad(surrogate_loss, has_aux=True)
     grads, metrics = learner.workers.total(loss(networks, learner, hyper, bonus, sample, share))
     moves, moments = adam(rate, hyper.clip_norm).update(grads, moments)
-    metrics["gradient_norm"] = optax.global_norm(grads)
+    metrics["gradient_norm"] = optax.tree.norm(grads)
     return optax.apply_updates(networks, moves), moments, metrics
 
 

@@ -64,7 +64,7 @@ def learnable(lead_time: Array, active: Array, measured: Array, terminal: bool) 
     cycles, period, _ = measured.shape
     starts = window_starts(lead_time, active, period)
     day = jnp.arange(1, cycles * period + 1, dtype=jnp.int32).reshape(cycles, period, 1)
-    end = jnp.where(measured, day, 0).max((0, 1))  # one past the last measured day
+    end = jnp.where(measured, day, 0).max((0, 1))[None]  # one past the last measured day
     whole = starts[:-1] < end if terminal else starts[1:] <= end
     return active & whole
 

@@ -51,9 +51,15 @@ def _search(
 ) -> np.ndarray:
     results = [
         _costs(
-            grid, group.episode, price, baseline, config.objective, config.supply.unmet,
-            config.baseline.forecast, group.devices,
-        )  # fmt: skip
+            grid,
+            group.episode,
+            price,
+            baseline,
+            config.objective,
+            config.supply.unmet,
+            config.baseline.forecast,
+            group.devices,
+        )
         for group in dataset.groups
     ]
     (costs,) = dataset.gather(results)  # [N', G]
@@ -64,9 +70,15 @@ def _search(
 
 @partial(jax.jit, static_argnums=(3, 4, 5, 6, 7))
 def _costs(
-    grid: Array, episodes: Episode, price: Prices, baseline: Baseline, objective: Objective,
-    unmet: str, forecast: str, devices: int,
-) -> Array:  # fmt: skip
+    grid: Array,
+    episodes: Episode,
+    price: Prices,
+    baseline: Baseline,
+    objective: Objective,
+    unmet: str,
+    forecast: str,
+    devices: int,
+) -> Array:
     """[blocks, B, G] exact mean daily cost of each candidate."""
 
     def block(shared: tuple[Array, Prices], episode: Episode) -> Array:
@@ -78,9 +90,11 @@ def _costs(
                 return Action(baseline.order(numbers, demand, seen), seen.position[None])
 
             cost, _ = rollout(
-                act, episode, lambda day: day_cost(day, episode.scale, price, objective),
+                act,
+                episode,
+                lambda day: day_cost(day, episode.scale, price, objective),
                 unmet=unmet,
-            )  # fmt: skip
+            )
             return cost / jnp.maximum(episode.measured.sum((0, 1)), 1)
 
         return lax.map(candidate, grid).T

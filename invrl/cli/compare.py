@@ -19,8 +19,12 @@ invrl compare runs/study --reference ddpg/both --format markdown
 
 
 def compare(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[RUN|DIR]...", help="Default: all below runs/.")] = None,
-    reference: Annotated[str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN|DIR]...", help="Default: all below runs/.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")
+    ] = None,
     split: Annotated[str, typer.Option(help="validation or test.")] = "test",
     bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
     fail_if_worse: Annotated[

@@ -34,7 +34,9 @@ def ls(format: Format = "table", json: Json = False, out: Out = None) -> None:
 
 @app.command("show", epilog=EXAMPLES)
 def show(
-    config: Annotated[str | None, typer.Argument(metavar="[CONFIG]", help="A file or a name; default: the defaults.")] = None,
+    config: Annotated[
+        str | None, typer.Argument(metavar="[CONFIG]", help="A file or a name; default: the defaults.")
+    ] = None,
     overrides: Overrides = None,
     algo: AlgoName = None,
     reg: RegName = None,
@@ -67,5 +69,3 @@ def check(
     """Read a config and report every mistake in it; exit code 2 if there is one."""
     loaded = configs.load(config, overrides or (), algo=algo, reg=reg)
     say(f"fine: {loaded.algo}/{loaded.reg} on {loaded.data.path or loaded.data.source}")
-
-

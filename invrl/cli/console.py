@@ -17,7 +17,9 @@ from invrl.errors import InvrlError, nearest
 
 FORMATS = ("table", "markdown", "csv", "latex", "json")
 
-Format = Annotated[str, typer.Option("--format", help="table, markdown, csv, latex or json.", rich_help_panel="Output")]
+Format = Annotated[
+    str, typer.Option("--format", help="table, markdown, csv, latex or json.", rich_help_panel="Output")
+]
 Json = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel="Output")]
 Out = Annotated[
     Path | None, typer.Option("--out", help="Write to this new file instead.", rich_help_panel="Output")
@@ -87,7 +89,10 @@ def render(rows: Sequence[Mapping[str, Any]], format: str, payload: Any = None) 
         head = [r"\begin{tabular}{l" + "r" * (len(names) - 1) + "}", r"\hline", body[0], r"\hline"]
         return "\n".join([*head, *body[1:], r"\hline", r"\end{tabular}"])
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in [names, *cells]]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
+        for line in [names, *cells]
+    ]
     rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
@@ -100,11 +105,13 @@ def cell(value: Any) -> str:
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
-    from rich.console import Console
     from rich.box import SIMPLE_HEAD
+    from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(
+        title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for name in rows[0] if rows else []:
         numeric = all(_is_figure(row[name]) for row in rows)
         table.add_column(name, justify="right" if numeric else "left")

@@ -25,7 +25,8 @@ def _complete_config(incomplete: str) -> list[str]:
 
 
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Config values, such as train.updates=200.")
+    list[str] | None,
+    typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Config values, such as train.updates=200."),
 ]
 AlgoName = Annotated[
     str | None,
@@ -55,6 +56,8 @@ DataName = Annotated[
     str | None,
     typer.Option("--data", help=f"A file, or a source: {', '.join(registry.SOURCES)}.", rich_help_panel=DATA),
 ]
+
+
 def _load(path: str | None) -> str | None:
     if path:
         registry.load_plugin(path)
@@ -94,5 +97,7 @@ def with_data(data: configs.Data, name: str) -> configs.Data:
         same = data.source == name
         return data if same else configs.Data(source=name)
     if not Path(name).exists():
-        raise InvrlError(f"no file or source `{name}`", hint=f"a path, or one of {', '.join(registry.SOURCES)}")
+        raise InvrlError(
+            f"no file or source `{name}`", hint=f"a path, or one of {', '.join(registry.SOURCES)}"
+        )
     return replace(data, source="file", path=name, options=data.options if data.source == "file" else {})

@@ -6,7 +6,14 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from invrl.config import Config
 
@@ -22,7 +29,9 @@ class TrainingProgress:
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                    TimeRemainingColumn(), TextColumn("{task.fields[note]}")]  # fmt: skip
         self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.live)
-        self.task = self.bar.add_task(f"{config.algo}/{config.reg}", total=config.train.updates, note="compiling")
+        self.task = self.bar.add_task(
+            f"{config.algo}/{config.reg}", total=config.train.updates, note="compiling"
+        )
 
     def __enter__(self) -> TrainingProgress:
         self.bar.start()

@@ -53,14 +53,14 @@ def find_runs(names: list[str]) -> list[Run]:
     """The runs of a command line; a directory stands for all runs below it."""
     from invrl import runs
 
-    found: dict[str, Run] = {}
+    found: dict[Path, Run] = {}
     for name in names:
         path = Path(name)
         is_folder = path.is_dir() and not (path / "config.toml").exists()
         some = runs.below(path) if is_folder else [runs.find(name)]
         if not some:
             raise InvrlError(f"no runs below {name}", hint="`invrl runs ls DIR` lists runs")
-        found |= {run.name: run for run in some}
+        found |= {run.path.resolve(): run for run in some}
     return list(found.values())
 
 

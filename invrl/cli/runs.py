@@ -66,7 +66,12 @@ def show(
     run = runs.find(name)
     manifest, content, log = run.read("manifest.json"), run.read("results.json"), run.metrics()
     if json:
-        payload = {"manifest": manifest, "config": configs.to_tree(run.config), "metrics": log, "results": content}
+        payload = {
+            "manifest": manifest,
+            "config": configs.to_tree(run.config),
+            "metrics": log,
+            "results": content,
+        }
         emit([], json_flag=True, payload=payload)
         return
     say(f"[bold]{run.name}[/bold] ({runs.status(run)}), started {manifest['started']}")

@@ -25,7 +25,9 @@ def train(
     config: ConfigName = None,
     data: DataName = None,
     seed: Seed = None,
-    name: Annotated[str | None, typer.Option(help="Start of the run's name.", rich_help_panel="Output")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Start of the run's name.", rich_help_panel="Output")
+    ] = None,
     out: OutDir = Path("runs"),
     plugin: Plugin = None,
     json: Json = False,
@@ -74,7 +76,10 @@ def _describe(experiment: Any, quiet: bool) -> None:
         f"{name} {part.pairs.size:,} pairs, days {part.measure + 1}-{part.stop}"
         for name, part in experiment.parts.items()
     )
-    say(f"[bold]{config.data.source}[/bold]: {panel.pairs:,} pairs x {panel.days} days ({panel.knowledge} demand)")
+    say(
+        f"[bold]{config.data.source}[/bold]: {panel.pairs:,} pairs x {panel.days} days "
+        f"({panel.knowledge} demand)"
+    )
     say(f"  {parts}")
 
 
@@ -101,8 +106,9 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     rows = [_row(name, split, main) for name in split["policies"]]
     title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
     emit(rows, title=title)
-    say(f"[dim]± half a 95 % interval, clustered by SKU; * significant; vs it: objective of {main} against the row's[/dim]")
-    say("[dim]at equal SR: turnover against it once its safety stock, with hindsight, gives the same stockout rate[/dim]")
+    say("[dim]± half a 95 % interval, clustered by SKU; * significant[/dim]")
+    say(f"[dim]vs it: the objective of {main} against the row's, paired[/dim]")
+    say("[dim]at equal SR: turnover against it, its safety stock moved to the same stockout rate[/dim]")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
 

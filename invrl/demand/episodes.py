@@ -84,7 +84,8 @@ class Columns(NamedTuple):
 def scale_of(panel: Panel, days: slice) -> tuple[np.ndarray, np.ndarray]:
     """(mean, standard deviation) [N] of daily demand on the training days, units a day.
 
-    A panel that knows its mean demand keeps it. Else the mean is at least one unit over those days, so that a pair that never sold has a scale.
+    A panel that knows its mean demand keeps it. Else the mean is at least one unit over those
+    days, so that a pair that never sold has a scale.
     """
     history = panel.demand[days]
     mean = history.mean(0, dtype=np.float64)
@@ -145,13 +146,20 @@ def _first_cycle(first_review: Any, start: int, period: int) -> Any:
 
 
 def _columns(
-    panel: Panel, pairs: np.ndarray, normaliser: Normaliser, scale: np.ndarray, spread: np.ndarray, weight: np.ndarray
+    panel: Panel,
+    pairs: np.ndarray,
+    normaliser: Normaliser,
+    scale: np.ndarray,
+    spread: np.ndarray,
+    weight: np.ndarray,
 ) -> Columns:
     assert panel.lead_time is not None and panel.first_review is not None  # with_supply
     ahead = np.zeros((panel.days, len(panel.ahead), pairs.size), np.float32)
     for k, column in enumerate(panel.ahead.values()):
         ahead[:, k] = (column[:, pairs] - normaliser.ahead_mean[k]) / normaliser.ahead_sd[k]
-    static = (numeric_static(panel)[:, pairs] - normaliser.static_mean[:, None]) / normaliser.static_sd[:, None]
+    static = (numeric_static(panel)[:, pairs] - normaliser.static_mean[:, None]) / normaliser.static_sd[
+        :, None
+    ]
     lead_time = np.atleast_2d(panel.lead_time[..., pairs])
     return Columns(
         panel.demand[:, pairs], ahead, static,
@@ -163,7 +171,12 @@ def _columns(
 
 
 def _group(
-    columns: Columns, members: np.ndarray, window: Window, supply: Supply, config: Features, plan: placement.Plan
+    columns: Columns,
+    members: np.ndarray,
+    window: Window,
+    supply: Supply,
+    config: Features,
+    plan: placement.Plan,
 ) -> Group:
     padded = np.full(plan.blocks * plan.block, -1)
     padded[: members.size] = np.arange(members.size)
@@ -193,12 +206,18 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     review = first + window.period * jnp.arange(window.cycles)[:, None]  # [C, B]
     day = review[:, None] + jnp.arange(window.period)[:, None]  # [C, P, B]
     inside = (day >= window.start) & (day < window.stop)
-    lead_time = _on_days(columns.lead_time, review) if columns.lead_time.shape[0] > 1 else columns.lead_time[0]
+    lead_time = (
+        _on_days(columns.lead_time, review) if columns.lead_time.shape[0] > 1 else columns.lead_time[0]
+    )
     lead_time = jnp.broadcast_to(lead_time, review.shape)
     active = (review >= window.start) & (review >= columns.first_review)
     arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
-    demand = jnp.where(inside, _on_days(columns.demand, day.reshape(-1, day.shape[-1])).reshape(day.shape), 0.0)
-    known = Known(columns.demand / columns.scale, columns.ahead, columns.static, columns.scale, columns.spread)
+    demand = jnp.where(
+        inside, _on_days(columns.demand, day.reshape(-1, day.shape[-1])).reshape(day.shape), 0.0
+    )
+    known = Known(
+        columns.demand / columns.scale, columns.ahead, columns.static, columns.scale, columns.spread
+    )
     rows, regressors, level = features(known, review, lead_time, window.period, window.weekday, config)
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)

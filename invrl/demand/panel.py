@@ -116,9 +116,7 @@ def check(panel: Panel) -> None:
     """Refuse a panel that the simulator could not run, naming the first bad place."""
     demand, (days, pairs) = panel.demand, panel.demand.shape
     if days < 2 or pairs < 1:
-        raise InvrlError(
-            f"the panel has {pairs} pairs x {days} days", hint="at least 1 pair and 2 days"
-        )
+        raise InvrlError(f"the panel has {pairs} pairs x {days} days", hint="at least 1 pair and 2 days")
     bad = ~(np.isfinite(demand) & (demand >= 0))
     if bad.any():
         t, i = np.argwhere(bad)[0]
@@ -131,7 +129,16 @@ def check(panel: Panel) -> None:
     for label, columns in (("ahead", panel.ahead), ("after", panel.after)):
         for name, column in columns.items():
             _expect(f"{label} column `{name}`", column, (days, pairs))
-    for name in ("sku", "warehouse", "review_period", "first_review", "price", "weight", "initial_stock", "mean_demand"):
+    for name in (
+        "sku",
+        "warehouse",
+        "review_period",
+        "first_review",
+        "price",
+        "weight",
+        "initial_stock",
+        "mean_demand",
+    ):
         value = getattr(panel, name)
         if value is not None:
             _expect(name, value, (pairs,))

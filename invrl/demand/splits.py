@@ -75,7 +75,7 @@ def _checked(*parts: Part) -> dict[str, Part]:
     for name, part in named.items():
         if part.stop <= part.measure or part.pairs.size == 0:
             raise InvrlError(
-                f"impossible split: {name} has {part.pairs.size} pairs and days {part.measure} to {part.stop}",
+                f"impossible split: {name} has {part.pairs.size} pairs, days {part.measure} to {part.stop}",
                 hint="every part needs pairs and days; see split.* and split.history_days",
             )
     return named

@@ -29,7 +29,9 @@ MAX_LEAD_TIME = 120
 """Days; the pipeline is a dense array and lead times travel as int8."""
 
 
-def _ruled(name: str, own: np.ndarray | None, rule: str, pairs: int, rng: np.random.Generator, low: int) -> np.ndarray:
+def _ruled(
+    name: str, own: np.ndarray | None, rule: str, pairs: int, rng: np.random.Generator, low: int
+) -> np.ndarray:
     return draw(name, rule, pairs, rng, low) if own is None else own.astype(np.int32)
 
 

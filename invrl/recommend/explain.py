@@ -11,7 +11,7 @@ from invrl.errors import InvrlError, nearest
 from invrl.recommend.daily import Job, figures
 from invrl.recommend.facts import BIT, FLAGS, Facts
 from invrl.recommend.names import Names
-from invrl.recommend.orders import Answer, flags_of
+from invrl.recommend.orders import HALF, Answer, flags_of
 from invrl.recommend.state import State, read_states
 
 WHAT_IF = (
@@ -146,7 +146,7 @@ def _policy(job: Job, facts: Facts, answer: Answer) -> list[str]:
 
 def _limits(config: Config, state: State, answer: Answer) -> list[str]:
     lines = _line("limits", f"at most {_n(answer.ceiling[0])} today")
-    if answer.packed[0] == answer.wanted[0]:
+    if abs(answer.packed[0] - answer.wanted[0]) <= HALF:
         return lines
     supply = {"pack_size": config.supply.pack_size, "min_order": config.supply.min_order}
     given = {name: state.numbers[name][0] for name in supply if name in state.numbers}

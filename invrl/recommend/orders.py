@@ -197,10 +197,12 @@ def flags_of(facts: Facts, state: State, answer: Answer) -> np.ndarray:
         "not_review_day": review <= 0,
         "do_not_order": never > 0,
         "capped": free & kept & (answer.ceiling < answer.packed),
-        "rounded": free & kept & (answer.packed != np.maximum(answer.wanted, 0)),
+        "rounded": free & kept & (np.abs(answer.packed - np.maximum(answer.wanted, 0)) > HALF),
         "below_minimum": free & (answer.wanted > 0) & (answer.order == 0) & (answer.ceiling > 0),
     }
     return facts.flags | sum(np.where(where, BIT[name], 0) for name, where in found.items())
 
 
 REVIEW = (("review", 1.0), ("do_not_order", 0.0))
+HALF = 0.5
+"""Units: rounding to single units is not worth a flag."""

@@ -17,7 +17,6 @@ from invrl.demand.panel import Panel
 from invrl.demand.splits import PARTS
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
-from invrl.intervals import Estimate
 from invrl.metrics import prices
 from invrl.runs import Run
 
@@ -107,6 +106,8 @@ def gather(found: list[Run], reference: str | None, split: str, resamples: int) 
         reference = next((cell.name for cell in first.cells if cell.algo == "incumbent"), None)
     compared = comparison.compare(found, reference, split, resamples)
     runs = {run.name: run for run in found if run.name not in compared.skipped}
+    if len(runs) + len(compared.skipped) < len(found):
+        raise InvrlError("two of the runs have the same name", hint="rename the directory of one of them")
     cells = [cell for cell in compared.cells if cell.reg] or compared.cells
     best = min(cells, key=lambda cell: np.mean([validation_score(runs[name]) for name in cell.runs]))
     run = min((runs[name] for name in best.runs), key=validation_score)
@@ -173,11 +174,17 @@ def cell_label(cell: Cell) -> str:
 
 def ink_of(cell: Cell) -> str:
     """The colour of a cell: its form's, or grey for incumbents."""
-    return cell.reg or ("clairvoyant" if cell.algo == "clairvoyant" else "incumbent")
+    if cell.reg:
+        return form_ink(cell.reg)
+    return "clairvoyant" if cell.algo == "clairvoyant" else "incumbent"
 
 
-def shown(found: Estimate, unit: float = 1.0, digits: int = 2, sign: bool = False) -> str:
-    """`mean ± half the interval` as text."""
-    plus = "+" if sign else ""
-    mean, half = found.mean * unit, (found.high - found.low) / 2 * unit
-    return f"{mean:{plus}.{digits}f} ± {half:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+def form_ink(reg: str) -> str:
+    """The colour of a form; a user's own form has none of its own."""
+    return reg if reg in ("none", "base", "coeff", "both") else "text"
+
+
+def form_order(reg: str) -> int:
+    """NONE, BASE, COEFF, BOTH, then a user's own."""
+    forms = list(registry.HEADS)
+    return forms.index(reg) if reg in forms else len(forms)

@@ -11,7 +11,7 @@ from invrl.comparison import Cell
 from invrl.evaluation import classical, make_simulate
 from invrl.experiment import Experiment
 from invrl.pictures import Frame, Scale
-from invrl.report.facts import Facts, cell_label, ink_of
+from invrl.report.facts import Facts, cell_label, form_ink, form_order, ink_of
 from invrl.report.labels import Label, place_labels
 from invrl.report.markup import figure, legend, make_section, twice
 
@@ -96,10 +96,8 @@ def draw(cells: list[Cell], curves: list[Curve], main: str, width: int) -> str:
         u, v = float(frame.across(_turnover(cell))), float(frame.up(_rate(cell)))
         kind = "chosen" if cell.name == main else ""
         marks.append(pictures.marker(u, v, _shape(cell), ink_of(cell), _tip(cell), kind))
-        name = (
-            cell.reg.upper() if cell.reg and width < 500 else cell_label(cell)
-        )  # the shape tells the algorithm
-        labels.append(Label(u, v, name, ink_of(cell)))
+        short = cell.reg.upper() if cell.reg else cell_label(cell)  # the shape tells the algorithm
+        labels.append(Label(u, v, short if width < 500 else cell_label(cell), ink_of(cell)))
     taken = [place for curve in curves for place in _places(frame, curve)]
     return pictures.svg(
         width, height, pictures.axes(frame, "turnover time, days", "stockout rate, %", 6, 5),
@@ -165,7 +163,8 @@ def _tip(cell: Cell) -> str:
 
 
 def _legend(cells: list[Cell], curves: list[Curve]) -> str:
-    forms = [(reg, "box", reg.upper()) for reg in registry.HEADS if any(cell.reg == reg for cell in cells)]
+    found = sorted({cell.reg for cell in cells if cell.reg}, key=form_order)
+    forms = [(form_ink(reg), "box", reg.upper()) for reg in found]
     shapes = [("text", SHAPES[a], a.upper()) for a in registry.ALGORITHMS if _has(cells, a)]
     moved = [
         ("incumbent", "dashed" if k else "line", f"{curve.name.replace('_', ' ')}, safety factor moved")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from invrl import comparison, registry
-from invrl.report.facts import Facts
+from invrl import comparison
+from invrl.report.facts import Facts, form_order
 from invrl.report.markup import Markup, graded, make_section, table, words
 
 
 def section(facts: Facts) -> str:
     compared = facts.comparison
-    forms = [reg for reg in registry.HEADS if any(cell.reg == reg for cell in compared.cells)]
+    forms = sorted({cell.reg for cell in compared.cells if cell.reg}, key=form_order)
     blocks = [_block(name, rows, forms) for name, rows in comparison.grid_rows(compared).items()]
     intro = (
         f"Differences to *{compared.reference}* on the same pairs, days and demand; below zero is better in "

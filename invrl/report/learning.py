@@ -10,7 +10,7 @@ from invrl.curves import GROUPS, Line, Panel
 from invrl.evaluation import Rule, classical, make_simulate
 from invrl.experiment import Experiment
 from invrl.pictures import Frame, Scale
-from invrl.report.facts import Facts, cell_label
+from invrl.report.facts import Facts, cell_label, form_ink, form_order
 from invrl.report.markup import SMALL, figure, folded, legend, make_section, side_by_side, table, words
 from invrl.runs import Run
 
@@ -43,9 +43,9 @@ def _learning(facts: Facts, algo: str) -> str:
     lines = curves.panels(found, ["objective"])[0].lines
     lines = [line for line in lines if line.key == "validation_objective"]
     rival = _rival_on_validation(facts)
-    inks = {run.name: run.config.reg for run in found}
+    inks = {run.name: form_ink(run.config.reg) for run in found}
     picture = _chart(Panel(GROUPS["objective"], lines), inks, rival, frozenset(inks) - chosen)
-    forms = [reg for reg in registry.HEADS if reg in inks.values()]
+    forms = sorted({run.config.reg for run in found}, key=form_order)
     level = (
         [("incumbent", "dashed", f"{facts.rival.name}, tuned")] if facts.rival and rival is not None else []
     )
@@ -53,7 +53,7 @@ def _learning(facts: Facts, algo: str) -> str:
     return figure(
         picture,
         f"{_lowest(lines, inks, rival)}{pale}",
-        legend([*((reg, "line", reg.upper()) for reg in forms), *level]),
+        legend([*((form_ink(reg), "line", reg.upper()) for reg in forms), *level]),
         algo.upper(),
     )
 
@@ -119,10 +119,10 @@ def _best(frame: Frame, line: Line, ink: str) -> str:
 def _diagnostics(facts: Facts, cells: list[Cell]) -> str:
     """The chosen runs' other metrics, one colour per form."""
     chosen = [facts.best_run(cell) for cell in cells]
-    inks = {run.name: run.config.reg for run in chosen}
+    inks = {run.name: form_ink(run.config.reg) for run in chosen}
     logged = {key for run in chosen for key in run.metrics()[-1]}
     wanted = [name for name in DIAGNOSTICS if logged & set(GROUPS[name].keys)]
-    entries = legend([(reg, "line", reg.upper()) for reg in inks.values()])
+    entries = legend([(form_ink(run.config.reg), "line", run.config.reg.upper()) for run in chosen])
     return side_by_side(
         *(figure(_chart(panel, inks), _tells(panel), entries) for panel in curves.panels(chosen, wanted))
     )
@@ -152,7 +152,7 @@ def _gap(facts: Facts, cells: list[Cell]) -> str:
         "training days too. An advantage that is large on training days and gone on test days was *learned "
         "by heart*."
     )
-    return f"<figure><h3>Does it hold on later days?</h3>{table(rows, note, 'slim')}</figure>"
+    return f"<figure><h3>Does it hold where it did not learn?</h3>{table(rows, note, 'slim')}</figure>"
 
 
 def _percent(change: float) -> str:
@@ -165,9 +165,9 @@ def _objectives(facts: Facts, run: Run) -> dict[str, float]:
     rule, shared, _ = session.restore(run, experiment)
     name = run.read("results.json")["policy"]
     return {
-        "training days": _on_training(experiment, rule, shared, None),
-        "validation days": policies["validation"]["policies"][name]["objective"][0],
-        "test days": policies["test"]["policies"][name]["objective"][0],
+        "training": _on_training(experiment, rule, shared, None),
+        "validation": policies["validation"]["policies"][name]["objective"][0],
+        "test": policies["test"]["policies"][name]["objective"][0],
     }
 
 
@@ -175,9 +175,9 @@ def _rival_objectives(facts: Facts, name: str) -> dict[str, float]:
     rule = classical(registry.get("baseline", name), facts.experiment.config)
     splits = facts.content["splits"]
     return {
-        "training days": _on_training(facts.experiment, rule, None, facts.numbers[name]),
-        "validation days": splits["validation"]["policies"][name]["objective"][0],
-        "test days": splits["test"]["policies"][name]["objective"][0],
+        "training": _on_training(facts.experiment, rule, None, facts.numbers[name]),
+        "validation": splits["validation"]["policies"][name]["objective"][0],
+        "test": splits["test"]["policies"][name]["objective"][0],
     }
 
 

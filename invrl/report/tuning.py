@@ -10,7 +10,7 @@ import numpy as np
 from invrl import pictures, registry
 from invrl.config import to_tree
 from invrl.pictures import Frame, Scale
-from invrl.report.facts import Facts, validation_score
+from invrl.report.facts import Facts, form_ink, form_order, validation_score
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side
 from invrl.runs import Run
 
@@ -42,7 +42,7 @@ def section(facts: Facts) -> str:
     ]
     if not trials:
         return ""
-    trials.sort(key=lambda t: list(registry.HEADS).index(t.reg))
+    trials.sort(key=lambda t: form_order(t.reg))
     figures = [_figure(facts, algo, [t for t in trials if t.algo == algo]) for algo in registry.ALGORITHMS]
     return make_section("tuning", "Tuning", side_by_side(*(f for f in figures if f)))
 
@@ -75,7 +75,7 @@ def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
     most = max(line.size for line in lines)
     frame = Frame(44, 24, SMALL - 54, 150, Scale(0.8, most + 0.2), pictures.around(values, 0.1))
     drawn = [
-        pictures.line(frame, np.arange(1, line.size + 1), line, t.reg) + _dots(frame, line, t)
+        pictures.line(frame, np.arange(1, line.size + 1), line, form_ink(t.reg)) + _dots(frame, line, t)
         for t, line in zip(trials, lines, strict=True)
     ]
     if level is not None:
@@ -83,19 +83,14 @@ def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
         drawn.append(pictures.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
     stride = max(1, most // 8)
     marks = [(float(k), str(k)) for k in range(1, most + 1, stride)]
-    picture = pictures.svg(
-        SMALL,
-        216,
-        pictures.axes(frame, "configurations tried", "objective", marks),
-        *drawn,
-        label="Tuning curve",
-    )
+    axes = pictures.axes(frame, "configurations tried", "objective", marks)
+    picture = pictures.svg(SMALL, 216, axes, *drawn, label="Tuning curve")
     caption = (
         f"Expected objective on {facts.split} days of the policy that validation picks, when only so many "
         "of the configurations are tried, in random order. A line that is *low from the start* needs "
         "little tuning."
     )
-    entries = [(t.reg, "line", t.reg.upper()) for t in trials]
+    entries = [(form_ink(t.reg), "line", t.reg.upper()) for t in trials]
     named = [("incumbent", "dashed", facts.rival.name)] if facts.rival else []
     return figure(picture, caption, legend([*entries, *named]), algo.upper())
 
@@ -103,7 +98,11 @@ def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
 def _dots(frame: Frame, line: np.ndarray, trials: Trials) -> str:
     return "".join(
         pictures.marker(
-            float(frame.across(k + 1)), float(frame.up(value)), "small", trials.reg, f"{k + 1}: {value:.4g}"
+            float(frame.across(k + 1)),
+            float(frame.up(value)),
+            "small",
+            form_ink(trials.reg),
+            f"{k + 1}: {value:.4g}",
         )
         for k, value in enumerate(line)
     )
