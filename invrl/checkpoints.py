@@ -31,7 +31,7 @@ def load(path: Path, like: Any) -> Any:
         InvrlError: no such file, a truncated one, or arrays of other names or shapes.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InvrlError(f"no checkpoint {path}", hint="`invrl runs ls` lists the runs") from None

@@ -7,6 +7,7 @@ between its cells. Every mistake in a file is reported, not only the first.
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from invrl import registry
 from invrl.errors import InvrlError, nearest
 
 
@@ -337,11 +339,11 @@ def load(
     tree = read(find(name)) if name else {}
     tuned = tree.pop("tuned", {})
     words = [parse_override(word) for word in overrides]
-    for key, value in [*words, ("algo", algo), ("reg", reg)]:
+    for key, value in [("algo", algo), ("reg", reg), *words]:
         if key in ("algo", "reg") and value is not None:
             tree[key] = value
-    cell = tuned.get(tree.get("algo", Config.algo), {}).get(tree.get("reg", Config.reg), {})
-    merge(tree, cell)
+    cells = check_tuned(tuned)
+    merge(tree, cells.get((str(tree.get("algo", Config.algo)), str(tree.get("reg", Config.reg))), {}))
     for key, value in words:
         nested: Any = value
         for part in reversed(key.split(".")):
@@ -353,7 +355,7 @@ def load(
 def find(name: str) -> Path:
     """The path of a config given as a file or by its name in `experiments/`."""
     path = Path(name)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or path.is_file():
         return path
     known = {p.stem: p for p in sorted(EXPERIMENTS.glob("*.toml"))}
     if name not in known:
@@ -390,10 +392,55 @@ def merge(tree: dict[str, Any], extra: Mapping[str, Any]) -> None:
             tree[key] = dict(value) if isinstance(value, Mapping) else value
 
 
+def check_tuned(tuned: Any) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """(algo, reg) -> table of every `[tuned.<algo>.<reg>]`; a mistake in any of them is an error."""
+    cells = {}
+    for algo, forms in _table("tuned", tuned, [*registry.ALGORITHMS, *registry.BASELINES]):
+        for reg, cell in _table(f"tuned.{algo}", forms, registry.HEADS):
+            if not isinstance(cell, Mapping):
+                raise InvrlError(f"tuned.{algo}.{reg}: a table, not {cell!r}")
+            build(cell)
+            cells[algo, reg] = cell
+    return cells
+
+
+def _table(name: str, tree: Any, known: Iterable[str]) -> Iterable[tuple[str, Any]]:
+    if not isinstance(tree, Mapping):
+        raise InvrlError(f"{name}: a table, not {tree!r}", hint=f"such as `[{name}.NAME]`")
+    known = list(known)
+    for key in tree:
+        if key not in known:
+            raise InvrlError(f"{name}.{key}: unknown key", hint=nearest(key, known))
+    return tree.items()
+
+
+POSITIVE = (
+    "train.evaluate_every", "objective.width", "ds.clip_norm", "ds.batch_pairs", "network.hidden",
+    "evaluation.turnover_cap", "features.short", "features.long",
+)  # fmt: skip
+"""Keys whose numbers are above 0; all other numbers are at least 0 where `SIGNED` does not say otherwise."""
+SIGNED = ("ddpg.action_low", "ddpg.action_high", "ppo.action_low", "ppo.action_high", "data.options")
+
+
+def _check_bounds(config: Config, errors: list[tuple[str, str]]) -> None:
+    """Refuse numbers that would train nonsense: negative, zero where nothing would happen, NaN."""
+    for key, value in flatten(to_tree(config)):
+        if key.startswith(SIGNED):
+            continue
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                continue
+            low = "above 0" if key in POSITIVE else "at least 0"
+            if not (number > 0 or (number == 0 and key not in POSITIVE)):
+                errors.append((f"{key}: {number} is not {low}", f"such as `{key}=1`"))
+
+
 def build(tree: Mapping[str, Any]) -> Config:
     """A checked Config from nested tables; all errors are reported together."""
     errors: list[tuple[str, str]] = []
     config = _struct(Config, tree, "", errors)
+    if not errors:
+        _check_bounds(config, errors)
     if len(errors) == 1:
         raise InvrlError(*errors[0])
     if errors:
@@ -420,7 +467,7 @@ def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[
 
 
 def _unknown(prefix: str, key: str) -> str:
-    return nearest(f"{prefix}{key}", [k for k, _ in flatten(to_tree(Config()))])
+    return nearest(f"{prefix}{key}", [*(() if prefix else to_tree(Config())), *(k for k, _ in flatten(to_tree(Config())))])
 
 
 def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> Any:
@@ -505,8 +552,9 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-        return f'"{escaped}"'
-    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
-    return repr(value)
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(k)} = {_toml(v)}' for k, v in value.items())} }}"
+    return value.isoformat() if hasattr(value, "isoformat") else repr(value)

@@ -17,7 +17,7 @@ from invrl.config import Config, Supply
 from invrl.demand.episodes import Dataset
 from invrl.metrics import Totals, float_sums, measures, totals
 from invrl.policies.network import Policy
-from invrl.simulator import Action, Episode, Observation, rollout
+from invrl.simulator import Action, Episode, Observation, cap, rollout
 
 
 class Rule(NamedTuple):
@@ -41,10 +41,12 @@ def classical(baseline: Baseline, config: Config) -> Rule:
     return Rule(act, baseline.prepare)
 
 
-def rounded(order: Array, supply: Supply) -> Array:
-    """Orders in whole packs, none below the minimum: evaluation and recommendation only."""
+def rounded(order: Array, supply: Supply, cap: Array | float = jnp.inf) -> Array:
+    """Orders [N] in whole packs within their caps, none below the minimum; training has neither."""
+    order = jnp.minimum(order, cap)
     if supply.pack_size:
         order = supply.pack_size * jnp.round(order / supply.pack_size)
+        order = jnp.where(order > cap, order - supply.pack_size, order)
     if supply.min_order:
         order = jnp.where(order < supply.min_order, 0.0, order)
     return order
@@ -67,7 +69,9 @@ def make_simulate(rule: Rule, config: Config) -> Simulate:
 
             def act(seen: Observation, _: Any) -> Action:
                 action = rule.act(shared, own, seen)
-                return action._replace(order=rounded(action.order, config.supply))
+                return action._replace(
+                    order=rounded(action.order, config.supply, cap(seen.position, episode))
+                )
 
             return rollout(act, rule.prepare(episode), totals, unmet=config.supply.unmet)[0]
 

@@ -36,6 +36,7 @@ class Totals(NamedTuple):
     unmet: Array  # units (unit-days when backlogged)
     sales: Array
     demand: Array
+    filled: Array  # units of demand served on their day
     ordered: Array
     ordered_squared: Array
     orders: Array  # number of orders > 0
@@ -82,7 +83,8 @@ def totals(day: Day) -> Totals:
     order = day.order
     return Totals(
         jnp.ones_like(order), is_stockout(day), jnp.maximum(day.inventory, 0.0), day.unmet, day.sales,
-        day.demand, order, order * order, (order > 0).astype(order.dtype),
+        day.demand, jnp.clip(day.on_hand, 0.0, day.demand),
+        order, order * order, (order > 0).astype(order.dtype),
     )  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def measures(sums: Totals, scale: np.ndarray, objective: Objective, cap: float) 
                        sales has 0 if it held nothing, else `cap`
     cost               b * unmet + h * leftover a day, in the units of `objective.per`
     objective          what training minimises, exact
-    fill_rate          sales / demand; 1 without demand
+    fill_rate          demand served on its day / demand; 1 without demand
     lost_units, average_inventory, mean_sales, order_size, order_cv: units a day, units, units a day,
                        units per order, sd / mean of daily order quantities
 
@@ -117,7 +119,7 @@ def measures(sums: Totals, scale: np.ndarray, objective: Objective, cap: float) 
         "turnover_time": np.minimum(turnover, cap),
         "cost": cost,
         "objective": service if objective.kind == "service" else cost,
-        "fill_rate": np.divide(sums.sales, sums.demand, out=np.ones_like(sold), where=sums.demand > 0),
+        "fill_rate": np.divide(sums.filled, sums.demand, out=np.ones_like(sold), where=sums.demand > 0),
         "lost_units": unmet,
         "average_inventory": stock,
         "mean_sales": sold,

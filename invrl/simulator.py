@@ -102,10 +102,15 @@ def pass_day(inventory: Array, demand: Array, order: Array, unmet: str) -> tuple
     return morning, Day(order, on_hand, demand, sales, shortage, end)
 
 
+def cap(position: Array, episode: Episode) -> Array:
+    """[N] the largest order: `max_order`, and no more than the room below `max_position`."""
+    return jnp.minimum(episode.max_order, jnp.maximum(episode.max_position - position, 0.0))
+
+
 def limit(order: Array, position: Array, episode: Episode, active: Array) -> Array:
-    """The order within its caps: at least 0, `max_order`, and room below `max_position`."""
-    room = jnp.maximum(episode.max_position - position, 0.0)
-    return jnp.where(active, jnp.clip(order, 0.0, jnp.minimum(episode.max_order, room)), 0.0)
+    """The order [N] within its caps, and none where no order may be placed."""
+    order = jnp.where(order < 0, 0.0, order)  # not maximum: its slope at 0 is only half
+    return jnp.where(active, jnp.minimum(order, cap(position, episode)), 0.0)
 
 
 def rollout(

@@ -15,7 +15,7 @@ from invrl.errors import InvrlError
 from invrl.evaluation import Rule, own_blocks, rounded
 from invrl.experiment import Experiment
 from invrl.metrics import totals
-from invrl.simulator import Day, rollout
+from invrl.simulator import Day, cap, rollout
 
 Columns = dict[str, np.ndarray]
 
@@ -41,7 +41,7 @@ def trace(experiment: Experiment, rule: Rule, shared: Any, own: np.ndarray | Non
 
             def act(seen, _):
                 action = rule.act(shared, own, seen)
-                return action._replace(order=rounded(action.order, supply))
+                return action._replace(order=rounded(action.order, supply, cap(seen.position, episode)))
 
             def record(seen, action, days):
                 return seen.position, action.raw, days

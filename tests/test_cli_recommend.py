@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import shop
 from shop import TODAY
 
 from invrl.cli import main
+from invrl.demand.tabular import write_panel
 
 GOOD = "sku,warehouse,on_hand,due_1,due_2\nS0,north,1,0,2\nS0,south,3,0,0\nS9,north,0,4,0\n"
 
@@ -132,6 +133,15 @@ def test_bad_inputs_get_one_sentence_and_leave_nothing(invrl, folder, state, wor
     assert message in error.splitlines()[-1] and error.splitlines()[-1].startswith("error: ")
     assert hint in advice
     assert {path.name for path in folder.iterdir()} == before
+
+
+def test_data_with_longer_lead_times_than_the_policy_knows(invrl, folder):
+    panel = shop.shop_panel()
+    write_panel(replace(panel, lead_time=np.full(panel.pairs, 7)), folder / "slow.parquet")
+    typed = invrl("--out", "new.csv", "--data", "slow.parquet")
+    (folder / "slow.parquet").unlink()
+    assert typed.code == 2 and "S0@north has a lead time of 7 days in the data" in typed.err
+    assert not (folder / "new.csv").exists()
 
 
 def test_a_run_that_is_not_trained(invrl, folder, monkeypatch):

@@ -220,14 +220,14 @@ def test_values_out_of_bounds_are_refused(word: str) -> None:
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     name = written(tmp_path, 'sed = 1\n[train]\nupdates = "x"\nlr = 3\n[objective]\nkind = "profit"\n')
     error = complaint("ds.clip=1", name=name)
-    assert error.message.splitlines() == [
+    assert [line.split(";")[0].strip() for line in error.message.splitlines()] == [
         "sed: unknown key",
         "train.updates: 'x' is not a whole number",
         "train.lr: unknown key",
         "objective.kind: no choice 'profit'",
         "ds.clip: unknown key",
     ]
-    assert error.hint == "did you mean `seed`?"
+    assert "did you mean `seed`?" in error.message.splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,8 @@ def test_initial_stock_does_not_come_from_before_the_panel(history_days: int) ->
         "supply.lead_time=2",
         "features.groups=[]",
         f"split.history_days={history_days}",
+        "split.validation_days=1",
+        "split.test_days=1",
     ).train
     (stock,) = dataset.gather([group.episode.initial[:, 0] for group in dataset.groups])
     # 2 + 30 days of 10 units a day, whatever the day of the first review
@@ -220,13 +222,13 @@ def test_blocks_and_devices_change_no_measure(wide: Any, monkeypatch: pytest.Mon
 
 
 def test_groups_and_parts_of_any_size_train_together() -> None:
-    """100 pairs of one review period live on two devices; the 20 of another, and to validate, on one."""
+    """100 pairs of one review period live on two devices; and so do the 20 of another; the 20 to validate live on one."""
     panel = poisson_panel(40, 140, review_period=np.repeat([1, 2, 1], [100, 20, 20]))
     experiment = make_experiment(
         panel, *WORDS, "split.by=both", "split.validation_pairs=20", "split.shuffle=false",
         "network.hidden=[4]", "train.updates=1", "train.evaluate_every=1",
     )  # fmt: skip
-    assert [group.devices for group in experiment.train.groups] == [2, 1]
+    assert [group.devices for group in experiment.train.groups] == [2, 2]
     assert [group.devices for group in experiment.validation.groups] == [1]
     reports: list[dict[str, float]] = []
     training.train(experiment, training.start(experiment), lambda loop, metrics: reports.append(metrics))

@@ -124,7 +124,8 @@ def test_forecasts() -> None:
 def test_forecast_of_a_weekly_pattern_is_the_pattern() -> None:
     week = jnp.arange(7.0)
     at = known()._replace(demand=jnp.tile(week[np.arange(DAYS) % 7], (PAIRS, 1)).T)
-    far = group("forecast", MEAN, at)[:, 1]
+    far = np.asarray(group("forecast", MEAN, at)[:, 1])
+    week = np.asarray(week)
     for c in range(10, len(REVIEWS)):  # from day 30 on, four weeks are known
         for i in range(PAIRS):
             days = REVIEWS[c, i] + LEAD_TIME[i] + np.arange(PERIOD)

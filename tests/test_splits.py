@@ -79,7 +79,7 @@ def test_the_draw_follows_the_seed() -> None:
     ("pairs", "days", "config", "what"),
     [
         (5, 30, Split(), "train"),  # 30 - 15 - 15 leaves no training day
-        (5, 40, Split(), "train has 5 pairs and days 14 to 10"),  # all 10 training days are history
+        (5, 40, Split(), "train has 5 pairs, days 14 to 10"),  # all 10 training days are history
         (5, 60, Split(train_days=50), "in a panel of 60"),
         (5, 60, Split(test_days=0), "test"),
         (5, 60, Split(validation_days=0), "validation"),

@@ -21,6 +21,7 @@ from invrl.config import Features, Supply
 from invrl.demand.features import Known, Normaliser, features, numeric_static
 from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
+from invrl.errors import InvrlError
 from invrl.simulator import Episode
 
 
@@ -123,7 +124,20 @@ def make_dataset(
         window = _window(panel, part, part.pairs[members], int(period))
         plan = placement.plan(members.size, block, devices)
         groups.append(_group(columns, members, window, supply, config, plan))
+    _refuse_unmeasured(panel, part, groups)
     return Dataset(tuple(groups), part.pairs, scale[part.pairs], part.stop - part.start)
+
+
+def _refuse_unmeasured(panel: Panel, part: Part, groups: list[Group]) -> None:
+    """A pair that no order can influence would be measured on no day, and look perfect."""
+    for group in groups:
+        days = np.asarray(group.episode.measured.sum((1, 2)))
+        bad = group.index[(days == 0) & (group.index >= 0)]
+        if bad.size:
+            raise InvrlError(
+                f"no order can influence {panel.names[part.pairs[bad[0]]]} on days {part.measure} to {part.stop}",
+                hint="its lead time is too long for them: raise split.warmup_days or lengthen the part",
+            )
 
 
 def _window(panel: Panel, part: Part, pairs: np.ndarray, period: int) -> Window:
@@ -135,7 +149,7 @@ def _window(panel: Panel, part: Part, pairs: np.ndarray, period: int) -> Window:
         stop=part.stop,
         cycles=int(-(-(part.stop - first.min()) // period)),
         period=period,
-        slots=int(panel.lead_time[..., pairs].max()) + 1,
+        slots=int(panel.lead_time.max()) + 1,  # the same for all groups: one network reads them
         weekday=(int(panel.start.astype("datetime64[D]").astype(int)) + 3) % 7,
     )
 
@@ -210,7 +224,8 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         _on_days(columns.lead_time, review) if columns.lead_time.shape[0] > 1 else columns.lead_time[0]
     )
     lead_time = jnp.broadcast_to(lead_time, review.shape)
-    active = (review >= window.start) & (review >= columns.first_review)
+    active = (review >= window.start) & (review < window.stop) & (review >= columns.first_review)
+    seen_from = jnp.clip(review, window.start, window.stop - 1)  # padding cycles lie outside the panel
     arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
     demand = jnp.where(
         inside, _on_days(columns.demand, day.reshape(-1, day.shape[-1])).reshape(day.shape), 0.0
@@ -218,7 +233,7 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     known = Known(
         columns.demand / columns.scale, columns.ahead, columns.static, columns.scale, columns.spread
     )
-    rows, regressors, level = features(known, review, lead_time, window.period, window.weekday, config)
+    rows, regressors, level = features(known, seen_from, lead_time, window.period, window.weekday, config)
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
     stock = columns.initial_stock

@@ -12,6 +12,8 @@ In stock for a share e of a day's demand, sales S are what customers wanted in t
 Scaling and the mean m are the two ends of `model`: r -> 0 trusts the day's own sales, r -> infinity the mean.
 The sales until a stockout at time e have the same likelihood whether the stock or the clock stopped them, so
 `model` holds in both cases; scaling is too high in the first, E[S / e] > demand, and most where e is small.
+All need e to be right: a day that sells its share early has more of it than its hours say, and every
+estimate is then too high (`uncensor_check`, `scripts/uncensor_study.py`).
 """
 
 from __future__ import annotations

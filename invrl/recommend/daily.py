@@ -122,9 +122,21 @@ def prepare(run: Run, request: Request) -> Job:
     names = read_names(file, layout.names)
     files = [read_ahead_file(path, catalogue, names) for path in request.ahead]
     pair = pairs_in(names, catalogue.panel.sku, catalogue.panel.warehouse)
+    _check_lead_times(catalogue.lead_time, names, pair, layout.longest)
     sources = Sources(catalogue, coming(catalogue, files, layout), priors(catalogue, names), pair, config)
     weekday = (int(catalogue.date.astype("datetime64[D]").astype(int)) + 3) % 7
     return Job(run, config, names, layout, sources, orderer, Desk(orderer, config, weekday))
+
+
+def _check_lead_times(known: np.ndarray, names: Names, pair: np.ndarray, longest: int) -> None:
+    """Refuse a lead time of the panel that the policy was not made for."""
+    beyond = (pair >= 0) & (known[pair] > longest)
+    if beyond.any():
+        row = int(np.argmax(beyond))
+        raise InvrlError(
+            f"{names.of(row)} has a lead time of {known[pair[row]]} days in the data",
+            hint=f"the policy was trained with lead times of at most {longest} days",
+        )
 
 
 def with_limits(config: Config, words: Sequence[str]) -> Config:
@@ -169,7 +181,7 @@ def table_of(job: Job, state: State, answer: Answer, flags: np.ndarray) -> Any:
     arrow = pyarrow()
     names = job.layout.names
     columns = {str(ours): state.names.column(names[ours]) for ours in ("sku", "warehouse") if ours in names}
-    columns |= {name: arrow.array(values) for name, values in figures(job.orderer, answer).items()}
+    columns |= {name: arrow.array(values, from_pandas=True) for name, values in figures(job.orderer, answer).items()}
     columns |= {"flags": arrow.array(flag_words(flags), arrow.string())}
     return arrow.table(columns)
 

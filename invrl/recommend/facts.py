@@ -100,7 +100,7 @@ class Sources(NamedTuple):
     def _supply(self, state: State, pair: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found, assumed = [], np.zeros(state.rows, bool)
         for name, known, guess in (
-            ("lead_time", self.catalogue.lead_time, self.priors.lead_time),
+            ("lead_time", self.catalogue.lead_time, min(self.priors.lead_time, len(state.due))),
             ("review_period", self.catalogue.review_period, self.priors.review_period),
         ):
             given = state.numbers.get(name, np.full(state.rows, np.nan))
