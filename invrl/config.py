@@ -467,7 +467,10 @@ def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[
 
 
 def _unknown(prefix: str, key: str) -> str:
-    return nearest(f"{prefix}{key}", [*(() if prefix else to_tree(Config())), *(k for k, _ in flatten(to_tree(Config())))])
+    return nearest(
+        f"{prefix}{key}",
+        [*(() if prefix else to_tree(Config())), *(k for k, _ in flatten(to_tree(Config())))],
+    )
 
 
 def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> Any:

@@ -17,7 +17,8 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("config", "registry", "simulator", "placement", "intervals", "checkpoints", "optima"),
+    ("registry",),
+    ("config", "simulator", "placement", "intervals", "checkpoints", "optima"),
     ("demand", "metrics", "machine", "runs", "optima_ar1"),
     ("policies", "baselines", "pilot", "comparison", "curves"),
     ("algorithms", "evaluation"),
@@ -33,7 +34,7 @@ its own, and from itself. A new room takes its place here."""
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
 LINES, BODY, NESTING = 300, 40, 3
-LONG_FILES = {"config.py": 520}
+LONG_FILES = {"config.py": 580}
 """Every setting with its sentence, and how it is read: one place on purpose."""
 LONG_FUNCTIONS: dict[str, int] = {}
 """`file:function` -> lines, for what reads better in one piece."""

@@ -71,6 +71,7 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, di
     config, policy = problem.config, problem.policy
     devices = [group.devices for group in problem.train.groups]
     batches = shares(problem, config.ds.batch_pairs)
+    mass = float(sum(group.episode.weight.sum() for group in problem.train.groups))
 
     def weighted_cost(params, episode, price):
         cost = episode_cost(params, policy, episode, price, config, soft=True)
@@ -89,14 +90,16 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, di
             )
             for g, episode in enumerate(episodes)
         ]  # fmt: skip
-        cost, weight, grads = jax.tree.map(lambda *parts: sum(parts), *sums)
-        grads = jax.tree.map(lambda g: g / weight, grads)
+        cost, grads = jax.tree.map(
+            lambda *parts: sum(parts),
+            *(_per_pair(part, episode, mass) for part, episode in zip(sums, episodes, strict=True)),
+        )
         rate = cosine(hyper.learning_rate, hyper.final_learning_rate, state.step / config.train.updates)
         moves, moments = adam(rate, hyper.clip_norm).update(grads, state.moments)
         state = state.replace(
             params=optax.apply_updates(state.params, moves), moments=moments, step=state.step + 1
         )
-        return state, {"loss": cost / weight, "gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
+        return state, {"loss": cost, "gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
 
     @jax.jit
     def chunk(state, hyper, price, episodes):
@@ -106,6 +109,13 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, di
 
     episodes = tuple(group.episode for group in problem.train.groups)
     return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+
+
+def _per_pair(sums: tuple[Array, Array, Any], episode: Episode, mass: float) -> tuple[Array, Any]:
+    """A group counts by the weight of all its pairs, however many of them are in this batch."""
+    cost, weight, grads = sums
+    share = episode.weight.sum() / mass / jnp.maximum(weight, 1e-12)
+    return jax.tree.map(lambda x: share * x, (cost, grads))
 
 
 DS = Algorithm(hyper, init, update)

@@ -2,7 +2,8 @@
 
 It knows demand until the next order arrives and orders just that, so no demand it could
 serve is lost and nothing is held longer than the review period forces. With unit costs it
-is optimal when holding for a review period costs less than a lost unit, h * (P - 1) <= b;
+is optimal when holding for a review period costs less than a lost unit, h * (P - 1) <= b, and
+the stock at the start lasts until the first arrival (else it also orders what is lost before);
 under `service` it is the least stock that never runs out.
 """
 

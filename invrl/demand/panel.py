@@ -148,7 +148,11 @@ def check(panel: Panel) -> None:
         _expect("lead_time", panel.lead_time, (pairs,))
     if panel.regressors is not None:
         _expect("regressors", panel.regressors, (days, 4, pairs))
+    for name, column in (panel.ahead | panel.after | panel.static).items():
+        if column.dtype.kind == "f" and not np.isfinite(column).all():
+            raise InvrlError(f"column `{name}` has a value that is no finite number")
     _at_least("lead_time", panel.lead_time, 0)
+    _at_least("price", panel.price, 0)
     _at_least("review_period", panel.review_period, 1)
     _at_least("weight", panel.weight, 0)
     _at_least("initial_stock", panel.initial_stock, 0)

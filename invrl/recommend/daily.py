@@ -181,7 +181,9 @@ def table_of(job: Job, state: State, answer: Answer, flags: np.ndarray) -> Any:
     arrow = pyarrow()
     names = job.layout.names
     columns = {str(ours): state.names.column(names[ours]) for ours in ("sku", "warehouse") if ours in names}
-    columns |= {name: arrow.array(values, from_pandas=True) for name, values in figures(job.orderer, answer).items()}
+    columns |= {
+        name: arrow.array(values, from_pandas=True) for name, values in figures(job.orderer, answer).items()
+    }
     columns |= {"flags": arrow.array(flag_words(flags), arrow.string())}
     return arrow.table(columns)
 
