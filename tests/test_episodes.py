@@ -222,7 +222,7 @@ def test_blocks_and_devices_change_no_measure(wide: Any, monkeypatch: pytest.Mon
 
 
 def test_groups_and_parts_of_any_size_train_together() -> None:
-    """100 pairs of one review period live on two devices; and so do the 20 of another; the 20 to validate live on one."""
+    """All groups of a part live on as many devices: two for 120 pairs, one for the 20 to validate."""
     panel = poisson_panel(40, 140, review_period=np.repeat([1, 2, 1], [100, 20, 20]))
     experiment = make_experiment(
         panel, *WORDS, "split.by=both", "split.validation_pairs=20", "split.shuffle=false",

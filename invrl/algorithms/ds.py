@@ -96,9 +96,7 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, di
         )
         rate = cosine(hyper.learning_rate, hyper.final_learning_rate, state.step / config.train.updates)
         moves, moments = adam(rate, hyper.clip_norm).update(grads, state.moments)
-        state = state.replace(
-            params=optax.apply_updates(state.params, moves), moments=moments, step=state.step + 1
-        )
+        state = State(optax.apply_updates(state.params, moves), moments, state.key, state.step + 1)
         return state, {"loss": cost, "gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
 
     @jax.jit

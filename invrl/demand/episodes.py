@@ -135,7 +135,8 @@ def _refuse_unmeasured(panel: Panel, part: Part, groups: list[Group]) -> None:
         bad = group.index[(days == 0) & (group.index >= 0)]
         if bad.size:
             raise InvrlError(
-                f"no order can influence {panel.names[part.pairs[bad[0]]]} on days {part.measure} to {part.stop}",
+                f"no order can influence {panel.names[part.pairs[bad[0]]]} "
+                f"on days {part.measure} to {part.stop}",
                 hint="its lead time is too long for them: raise split.warmup_days or lengthen the part",
             )
 

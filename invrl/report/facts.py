@@ -79,7 +79,7 @@ class Facts:
         mine = self.experiment
         other = Experiment(run.config, mine.panel, session.load_normaliser(run))
         if other.config.features == mine.config.features:  # then the episodes are the same: make them once
-            for name in PARTS:
+            for name in ("train", self.split):
                 other.__dict__[name] = getattr(mine, name)
         return other
 

@@ -25,9 +25,8 @@ def section(facts: Facts) -> str:
     learning = [_learning(facts, algo) for algo in algos]
     diagnostics = [_diagnostics(facts, [cell for cell in cells if cell.algo == algo]) for algo in algos]
     intro = (
-        "The objective on validation days while training goes on; lower is better. The policy kept is the "
-        "one at the lowest point of its line (the dot). Updates of different algorithms are different "
-        "amounts of work."
+        "The objective on validation days while training goes on; lower is better. The policy of the dot "
+        "was kept. Updates of different algorithms are different amounts of work."
     )
     more = [
         folded(f"Diagnostics of {algo.upper()}", part) for algo, part in zip(algos, diagnostics, strict=True)
@@ -42,28 +41,25 @@ def _learning(facts: Facts, algo: str) -> str:
     found = [run for run in facts.found.values() if run.config.algo == algo]
     lines = curves.panels(found, ["objective"])[0].lines
     lines = [line for line in lines if line.key == "validation_objective"]
-    rival = _rival_on_validation(facts)
+    level = _rival_on_validation(facts)
     inks = {run.name: form_ink(run.config.reg) for run in found}
-    picture = _chart(Panel(GROUPS["objective"], lines), inks, rival, frozenset(inks) - chosen)
+    kept = {run.name: run.read("results.json")["best_update"] for run in found if run.name in chosen}
+    picture = _chart(Panel(GROUPS["objective"], lines), inks, level, kept)
     forms = sorted({run.config.reg for run in found}, key=form_order)
-    level = (
-        [("incumbent", "dashed", f"{facts.rival.name}, tuned")] if facts.rival and rival is not None else []
-    )
-    pale = " Pale lines: configurations that validation did not choose." if set(inks) - chosen else ""
-    return figure(
-        picture,
-        f"{_lowest(lines, inks, rival)}{pale}",
-        legend([*((form_ink(reg), "line", reg.upper()) for reg in forms), *level]),
-        algo.upper(),
-    )
+    entries = [(form_ink(reg), "line", reg.upper()) for reg in forms]
+    pale = " Pale lines: configurations that validation did not choose." if len(kept) < len(found) else ""
+    caption = f"{_lowest(facts, lines)}{pale}"
+    if facts.rival and level is not None:
+        entries.append(("incumbent", "dashed", f"{facts.rival.name}, tuned"))
+        caption += f" The {facts.rival.name} has {level:.3f}."
+    return figure(picture, caption, legend(entries), algo.upper())
 
 
-def _lowest(lines: list[Line], inks: dict[str, str], rival: float | None) -> str:
+def _lowest(facts: Facts, lines: list[Line]) -> str:
     best = min(lines, key=lambda line: np.nanmin(line.value))
     k = int(np.nanargmin(best.value))
-    against = f"; the incumbent's is {rival:.3f}" if rival is not None else ""
-    lowest = f"{best.value[k]:.3f} at update {best.update[k]:,}"
-    return f"The lowest is *{inks[best.run].upper()}* with {lowest}{against}."
+    form = facts.found[best.run].config.reg.upper()
+    return f"The lowest is *{form}* with {best.value[k]:.3f} at update {best.update[k]:,}."
 
 
 def _rival_on_validation(facts: Facts) -> float | None:
@@ -74,9 +70,15 @@ def _rival_on_validation(facts: Facts) -> float | None:
 
 
 def _chart(
-    panel: Panel, inks: dict[str, str], level: float | None = None, pale: frozenset[str] = frozenset()
+    panel: Panel, inks: dict[str, str], level: float | None = None, kept: dict[str, int] | None = None
 ) -> str:
-    """Curves over updates; the main metric solid, further ones thin."""
+    """Curves over updates; the main metric solid, further ones thin.
+
+    Args:
+        inks: run -> colour.
+        level: where a dashed line goes.
+        kept: run -> update whose policy was kept, marked by a dot; lines of other runs are pale.
+    """
     group, lines = panel
     values = [line.value for line in lines]
     low, high = curves.focus(values)
@@ -87,14 +89,10 @@ def _chart(
     last = max(float(line.update[-1]) for line in lines)
     frame = Frame(44, 24, SMALL - 54, 150, Scale(0.0, last), y)
     drawn = [
-        pictures.line(
-            frame, line.update, line.value, inks[line.run],
-            "pale" if line.run in pale else "thin dashed" if line.key != lines[0].key else "",
-        )
+        pictures.line(frame, line.update, line.value, inks[line.run], _kind(line, lines[0].key, kept))
         for line in lines
-    ]  # fmt: skip
-    chosen = [line for line in lines if line.key == "validation_objective" and line.run not in pale]
-    ends = [_best(frame, line, inks[line.run]) for line in chosen]
+    ]
+    ends = [_dot(frame, line, inks[line.run], kept[line.run]) for line in lines if kept and line.run in kept]
     if level is not None:
         v = float(frame.up(level))
         drawn.append(pictures.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
@@ -103,13 +101,19 @@ def _chart(
     )
 
 
+def _kind(line: Line, main: str, kept: dict[str, int] | None) -> str:
+    if kept is not None and line.run not in kept:
+        return "pale"
+    return "" if line.key == main else "thin dashed"
+
+
 def _log_scale(values: list[np.ndarray]) -> Scale:
     low, high = min(np.nanmin(v) for v in values), max(np.nanmax(v) for v in values)
     return Scale(float(low) / 1.15, float(high) * 1.15, log=True)
 
 
-def _best(frame: Frame, line: Line, ink: str) -> str:
-    k = int(np.nanargmin(line.value))
+def _dot(frame: Frame, line: Line, ink: str, update: int) -> str:
+    k = int(np.argmin(np.abs(line.update - update)))
     u, v = float(frame.across(line.update[k])), float(frame.up(line.value[k]))
     return pictures.marker(
         u, v, "small", ink, f"{line.run}: {line.value[k]:.4g} at update {line.update[k]:,}"
