@@ -148,6 +148,10 @@ def check(panel: Panel) -> None:
         _expect("lead_time", panel.lead_time, (pairs,))
     if panel.regressors is not None:
         _expect("regressors", panel.regressors, (days, 4, pairs))
+    _check_values(panel)
+
+
+def _check_values(panel: Panel) -> None:
     for name, column in (panel.ahead | panel.after | panel.static).items():
         if column.dtype.kind == "f" and not np.isfinite(column).all():
             raise InvrlError(f"column `{name}` has a value that is no finite number")
