@@ -19,8 +19,8 @@ class Estimate(NamedTuple):
 
     @property
     def significant(self) -> bool:
-        """Zero lies outside the interval."""
-        return self.low > 0 or self.high < 0
+        """Zero lies outside the interval; one of no width (a single cluster) is no evidence."""
+        return self.low < self.high and not self.low <= 0 <= self.high
 
 
 def estimate(

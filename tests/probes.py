@@ -25,6 +25,7 @@ FAST = {
         "ddpg.hidden=[16]", "ddpg.minibatch=64", "ddpg.gradient_steps=40", "ddpg.critic_warmup=100",
         "ddpg.replay=4000", "ddpg.tau=0.05", "ddpg.critic_learning_rate=3e-3",
         "ddpg.actor_learning_rate=3e-3",
+        "train.updates=75", "train.evaluate_every=25",  # three chunks: the learning rates fall to their end
     ),
     "ppo": ("ppo.hidden=[16]", "ppo.minibatch=128", "ppo.learning_rate=1e-2"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from invrl.baselines.contract import expected_demand
 from invrl.evaluation import Rule, rounded
 from invrl.experiment import Experiment
 from invrl.metrics import totals
-from invrl.simulator import rollout
+from invrl.simulator import cap, rollout
 
 
 class Decisions(NamedTuple):
@@ -42,7 +42,7 @@ def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decis
         def block(shared, episode):
             def act(seen, _):
                 action = rule.act(shared, None, seen)
-                return action._replace(order=rounded(action.order, supply))
+                return action._replace(order=rounded(action.order, supply, cap(seen.position, episode)))
 
             def record(seen, action, days):
                 expected = expected_demand(seen, forecast) * seen.protection

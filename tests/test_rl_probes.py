@@ -1,0 +1,312 @@
+"""DDPG and PPO on problems with known answers, and what both owe the loop that runs them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import probes
+import pytest
+from builders import floats, make_experiment, observation, poisson_panel
+
+from invrl import checkpoints, evaluation, placement, registry
+from invrl.algorithms import ddpg, experience, ppo
+from invrl.algorithms.contract import Problem
+from invrl.algorithms.optimizer import adam
+from invrl.experiment import Experiment
+from invrl.metrics import prices
+from invrl.placement import Workers
+from invrl.simulator import Action, Observation
+
+ALGORITHMS = ("ddpg", "ppo")
+
+
+# ---- values -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_the_end_of_a_panel_is_not_an_end(algo: str) -> None:
+    """-0.9 a day at gamma 0.5, for ever: -0.9 / (1 - 0.5)."""
+    _, log = probes.train(probes.constant_reward(algo, terminal=False).problem, algo, 2)
+    assert log[-1]["reward_mean"] == pytest.approx(-0.9)
+    assert log[-1][probes.VALUE[algo]] == pytest.approx(-1.8, rel=0.03)
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_terminal_end_is_one(algo: str) -> None:
+    """With k days to go the value is -1.8 (1 - 0.5^k); its mean over k = 1..7 is -1.8 (1 - 127/128/7)."""
+    _, log = probes.train(probes.constant_reward(algo, terminal=True).problem, algo, 3)
+    assert log[-1][probes.VALUE[algo]] == pytest.approx(-1.8 * (1 - 127 / 128 / 7), rel=0.03)
+    if algo == "ddpg":
+        assert log[-1]["q_max"] == pytest.approx(-0.9, abs=0.15)  # the last day
+        assert log[-1]["bellman_error"] < 0.05
+
+
+# ---- actions ------------------------------------------------------------------------------
+
+
+def mean_costs(test: Experiment, simulate: Any, *given: Any) -> np.ndarray:
+    """[2] mean cost of the training pairs with lead time 0 and with lead time 3."""
+    cost = simulate(*given, test.train)["objective"]
+    return cost.reshape(2, -1).mean(1)
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_an_action_that_pays_at_once_and_one_that_pays_later(algo: str) -> None:
+    test = probes.newsvendor(algo)
+
+    def closed_form(_: Any, own: Any, seen: Observation) -> Action:
+        level = jnp.where(seen.lead_time == 0, 8.0, 26.0)  # 90 % quantiles of Poisson(5) and Poisson(20)
+        return Action(jnp.maximum(level - seen.position, 0.0), level[None])
+
+    best = mean_costs(test, evaluation.make_simulate(evaluation.Rule(closed_form), test.config), None)
+    simulate = evaluation.make_simulate(evaluation.learned(test.policy), test.config)
+    untrained = mean_costs(test, simulate, test.policy.init(jax.random.key(0)))
+    state, log = probes.train(test.problem, algo, 3)
+    learned = mean_costs(test, simulate, state.params)
+    assert (untrained > 1.3 * best).all()
+    assert (learned < 1.05 * best).all(), (learned / best, log)
+
+
+# ---- what the loop asks of an algorithm ---------------------------------------------------
+
+
+def small(algo: str, pairs: int, *words: str) -> Experiment:
+    return make_experiment(
+        poisson_panel(40, pairs), "algo=" + algo, "reg=both", *probes.FAST[algo], "network.hidden=[8]",
+        "split.history_days=3", "split.warmup_days=5", "split.validation_days=5", "split.test_days=5",
+        "supply.lead_time=0-2", "features.groups=['recent']", "train.evaluate_every=2", "train.updates=4",
+        "ddpg.gradient_steps=3", "ddpg.critic_warmup=2", *words,
+    )  # fmt: skip
+
+
+def started(problem: Problem, algo: str, seed: int = 0) -> tuple[Any, Any, Any, Any]:
+    algorithm = registry.get("algorithm", algo)
+    hyper, update = algorithm.hyper(problem.config), algorithm.update(problem)
+    state = algorithm.init(problem, hyper, jax.random.key(seed))
+    devices = problem.train.groups[0].devices
+    return placement.replicate(state, devices), update, hyper, prices(problem.config.objective)
+
+
+def numbers(tree: Any) -> list[np.ndarray]:
+    plain = lambda x: jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+    return [np.asarray(plain(leaf)) for leaf in jax.tree.leaves(tree)]
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_restored_state_goes_on_as_if_nothing_had_happened(algo: str, tmp_path: Path) -> None:
+    """On two devices, bit for bit; the replay buffer is part of the state."""
+    problem = small(algo, 80).problem
+    assert problem.train.groups[0].devices == 2
+    state, update, hyper, price = started(problem, algo)
+    half, _ = update(state, hyper, price)
+    whole, metrics = update(half, hyper, price)
+    checkpoints.save(tmp_path / "state.npz", half)
+    restored = placement.replicate(checkpoints.load(tmp_path / "state.npz", state), 2)
+    again, _ = update(restored, hyper, price)
+    for a, b in zip(numbers(whole), numbers(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert all(math.isfinite(value) for value in jax.device_get(metrics).values())
+    assert int(whole.step) == 4
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_chunk_is_traced_once(algo: str) -> None:
+    problem = small(algo, 20).problem
+    traces = []
+
+    def counted(params: Any, inputs: Any) -> Any:
+        traces.append(inputs.shape)
+        return problem.policy.net(params, inputs)
+
+    state, update, hyper, price = started(problem._replace(policy=problem.policy._replace(net=counted)), algo)
+    state, _ = update(state, hyper, price)
+    first = len(traces)
+    for _ in range(2):
+        state, _ = update(state, hyper, price)
+    other = jax.tree.map(lambda x: type(x)(0.9 * x), hyper)
+    update(state, other, price)
+    assert 0 < first == len(traces)
+
+
+@pytest.mark.parametrize("pairs", [20, 80], ids=["one device", "two devices"])
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_runs_are_mapped_over_numbers_and_seeds(algo: str, pairs: int) -> None:
+    problem = small(algo, pairs).problem
+    algorithm = registry.get("algorithm", algo)
+    _, update, hyper, price = started(problem, algo)
+    hypers = [hyper, hyper._replace(gamma=0.5, clip_norm=0.1)]
+    keys = jax.random.split(jax.random.key(1), 2)
+    stacked = jax.tree.map(lambda *x: jnp.stack([jnp.asarray(v, jnp.float32) for v in x]), *hypers)
+    states = jax.vmap(lambda hyper, key: algorithm.init(problem, hyper, key))(stacked, keys)
+    mapped, metrics = jax.vmap(lambda state, hyper: update(state, hyper, price))(states, stacked)
+    for k in range(2):
+        alone, measured = update(algorithm.init(problem, hypers[k], keys[k]), hypers[k], price)
+        for a, b in zip(numbers(alone.params), numbers(mapped.params), strict=True):
+            np.testing.assert_allclose(a, b[k], rtol=1e-3, atol=1e-4)
+        assert float(metrics["reward_mean"][k]) == pytest.approx(float(measured["reward_mean"]), rel=1e-3)
+
+
+# ---- DDPG, step by step: mu(s) = theta s and Q_k(s, a) = w_k (s + a), worked by hand -------
+
+HYPER = ddpg.hyper(probes.make_config("ddpg.critic_warmup=1", "ddpg.tau=0.1", "ddpg.clip_norm=1e6"))
+BOUNDS = experience.box((1.0,), -1.0, 2.0)  # 0 to 3
+BATCH = ddpg.Transition(*(floats(x) for x in ([[2]], [[1]], [1], [0.5], [[3]], [1])))
+
+
+def learner() -> ddpg.Learner:
+    policy = small("ddpg", 20).policy._replace(net=lambda theta, inputs: theta * inputs[:1], start=(1.0,))
+    value = lambda w, inputs, raw: jnp.stack([one * (inputs[0] + raw[0]) for one in w])
+    critic = ddpg.Critic(lambda key: None, value)
+    return ddpg.Learner(policy, critic, probes.make_config(), [], Workers(1))
+
+
+def networks(target_actor: float = 0.25, target_critic: tuple[float, ...] = (4.0,)) -> ddpg.Networks:
+    actor, critic = jnp.float32(0.5), (jnp.float32(2.0),)
+    moments = adam(0.0, 1.0).init
+    return ddpg.Networks(actor, critic, target_actor, target_critic, moments(actor), moments(critic))
+
+
+@pytest.mark.parametrize(
+    ("target_actor", "target_critic", "noise", "expected"),
+    [
+        (0.25, (4.0,), 0.0, 1 + 0.5 * 4 * (3 + 0.75)),
+        (0.25, (4.0, 3.0), 0.0, 1 + 0.5 * 3 * (3 + 0.75)),  # the lower of two critics
+        (0.25, (4.0,), 0.5, 1 + 0.5 * 4 * (3 + 1.25)),
+        (2.0, (4.0,), 0.0, 1 + 0.5 * 4 * (3 + 3)),  # the action 6 is kept in the box
+    ],
+)
+def test_targets(target_actor: float, target_critic: tuple, noise: float, expected: float) -> None:
+    nets = networks(target_actor, target_critic)
+    found = ddpg.targets(learner(), nets, BATCH, floats([[noise]]), BOUNDS)
+    assert found.tolist() == [expected]
+
+
+def test_losses() -> None:
+    loss, q = ddpg.critic_loss((2.0,), learner(), BATCH, floats([8.5]), floats([1]))
+    assert (float(loss), q.tolist()) == (6.25, [[6]])
+    climb = jax.value_and_grad(ddpg.actor_loss)
+    # inside the box: -Q(2, 1) = -6 with slope -2 * 2; beyond it: 4 counts as 3, and is drawn back
+    assert [float(x) for x in climb(0.5, (2.0,), learner(), BATCH, BOUNDS, floats([1]))] == [-6, -4]
+    assert [float(x) for x in climb(2.0, (2.0,), learner(), BATCH, BOUNDS, floats([1]))] == [1 - 10, 4]
+
+
+def test_a_minibatch_by_hand() -> None:
+    """Adam's first step is the learning rate against the slope's sign."""
+    hyper = HYPER._replace(actor_learning_rate=0.2, critic_learning_rate=0.1)
+    step = lambda count: ddpg.gradient_step(learner(), hyper, 1.0, networks(), BATCH, floats([[9]]), count)
+    warming, metrics = step(0)
+    assert float(warming.critic[0]) == pytest.approx(2.1)  # towards y = 8.5, from 6
+    assert float(warming.actor) == 0.5  # until the critic is warm
+    assert float(metrics["bellman_error"]) == pytest.approx(2.5)
+    moving, _ = step(1)
+    assert float(moving.actor) == pytest.approx(0.7, rel=1e-5)
+    assert float(moving.target_actor) == pytest.approx(0.25 + 0.1 * (0.7 - 0.25))
+    assert float(moving.target_critic[0]) == pytest.approx(4 + 0.1 * (2.1 - 4))
+
+
+def test_targets_start_equal_to_the_online_networks() -> None:
+    """Biases included."""
+    test = small("ddpg", 20, "ddpg.twin=true")
+    state = ddpg.init(test.problem, ddpg.hyper(test.config), jax.random.key(0))
+    nets = state.networks
+    for online, target in [(nets.actor, nets.target_actor), (nets.critic, nets.target_critic)]:
+        assert jax.tree.all(jax.tree.map(np.array_equal, online, target))
+    first, second = nets.critic
+    assert not jax.tree.all(jax.tree.map(np.array_equal, first, second))
+
+
+def test_exploration_stays_in_the_box() -> None:
+    test = small("ddpg", 20, "reg=base")
+    params, noise = test.policy.init(jax.random.key(0)), floats([np.linspace(-3, 3, 601)])
+    seen = observation(601, features=np.zeros((4, 601)), inventory=np.zeros((3, 601)))
+    raw = lambda deviation, evenly: np.asarray(
+        ddpg.explore(test.policy, params, BOUNDS, deviation, evenly).act(seen, noise).raw[0]
+    )
+    mean = raw(0.0, False)
+    np.testing.assert_allclose(raw(0.5, False), np.clip(mean + 0.5 * noise[0], 0, 3), atol=1e-5)
+    anything = raw(0.5, True)
+    assert anything[300] == pytest.approx(1.5)  # the middle of the box
+    assert anything.min() == pytest.approx(0.004, abs=1e-3) and (np.diff(anything) > 0).all()
+
+
+def test_transitions_follow_the_cycles() -> None:
+    """Two cycles of two pairs, rows cycle by cycle; the last cycle has no next state."""
+    inputs = np.arange(4.0).reshape(2, 1, 2)
+    learn = np.array([[True, True], [False, False]])
+    seen = experience.Trajectory(
+        inputs, -inputs, 0 * inputs, floats([[1, 2], [3, 4]]), learn, 1.0 * learn, floats([[0, 0], [0, 0]])
+    )
+    rows = ddpg.transitions(jax.tree.map(jnp.asarray, seen), 0.9, terminal=False)
+    assert rows.inputs[:, 0].tolist() == [0, 1, 2, 3]
+    assert rows.next_inputs[:, 0].tolist() == [2, 3, 0, 0]
+    assert rows.reward.tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(rows.discount, [0.9, 0.9, 0, 0])
+    assert rows.weight.tolist() == [1, 1, 0, 0]
+
+
+# ---- PPO, step by step --------------------------------------------------------------------
+
+
+def test_clipped_surrogate() -> None:
+    ratio, advantage = floats([1.5, 0.5, 1.5, 0.5]), floats([1, 1, -1, -1])
+    np.testing.assert_allclose(ppo.clipped_surrogate(ratio, advantage, 0.2), [1.2, 0.5, -1.5, -0.8])
+
+
+def test_value_error() -> None:
+    value, old, target = floats([3, 3]), floats([1, 1]), floats([4, 2.5])
+    assert ppo.value_error(value, old, target, 0.0).tolist() == [1, 0.25]
+    # kept within 1 of the old value, V is 2: the larger error counts
+    assert ppo.value_error(value, old, target, 1.0).tolist() == [4, 0.25]
+
+
+def test_the_gaussian() -> None:
+    """At two deviations of 0.5 and one of 2: -(4 + 1) / 2 - log 0.5 - log 2 - log 2 pi."""
+    log_std = jnp.log(floats([0.5, 2]))
+    found = ppo.log_prob(floats([[2], [1]]), log_std)
+    assert found.tolist() == pytest.approx([-2.5 - math.log(2 * math.pi)])
+    assert float(ppo.entropy(log_std)) == pytest.approx(math.log(2 * math.pi * math.e))
+
+
+def test_the_first_step_of_a_minibatch_is_the_policy_gradient() -> None:
+    """Where the policy is still the old one, the surrogate's slope is that of advantage * log prob."""
+    test = small("ppo", 20)
+    problem = ppo.make_learner(test.problem)
+    config = probes.make_config("ppo.value_weight=0", "ppo.entropy=0")
+    nets = ppo.init(test.problem, ppo.hyper(config), jax.random.key(0)).networks
+    rng = np.random.default_rng(0)
+    inputs, noise = floats(rng.normal(size=(6, test.policy.inputs))), floats(rng.normal(size=(5, 6)))
+    advantage = floats(rng.normal(size=6))
+    raw = test.policy.net(nets.actor, inputs.T) + jnp.exp(nets.log_std)[:, None] * noise
+    old = ppo.log_prob(noise, nets.log_std)
+    sample = ppo.Sample(inputs, raw.T, old, advantage, advantage, advantage, advantage)
+    share = jnp.full(6, 1 / 6)
+
+    def plain(nets: ppo.Networks) -> jax.Array:
+        moved = (raw - test.policy.net(nets.actor, inputs.T)) * jnp.exp(-nets.log_std)[:, None]
+        return -(share * advantage * ppo.log_prob(moved, nets.log_std)).sum()
+
+    surrogate = jax.grad(ppo.surrogate_loss, has_aux=True)
+    found, metrics = surrogate(nets, problem, ppo.hyper(config), 0.0, sample, share)
+    expected = jax.grad(plain)(nets)
+    for a, b in zip(numbers(found._replace(value=())), numbers(expected._replace(value=())), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    assert float(metrics["kl"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_update_stops_once_the_policy_has_moved_too_far() -> None:
+    words = ("ppo.minibatch=64", "ppo.epochs=8", "ppo.learning_rate=1e-3")
+    _, far = probes.train(small("ppo", 20, *words).problem, "ppo", 1)
+    _, near = probes.train(small("ppo", 20, *words, "ppo.target_kl=1e-4").problem, "ppo", 1)
+    assert far[0]["steps_taken"] == 1
+    assert 0 < near[0]["steps_taken"] < 0.5
+    assert near[0]["kl"] < far[0]["kl"]
+
+
+def test_advantages_are_standardised() -> None:
+    found = ppo.standardised(floats([1, 3, 99]), floats([1, 1, 0]), Workers(1))
+    assert found[:2].tolist() == [-1, 1]
