@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from invrl import machine, placement, registry
-from invrl.algorithms.contract import Problem
+from invrl.algorithms.contract import Problem, compiled
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.config import Config, Network
 from invrl.demand.episodes import Dataset, Group
@@ -154,7 +154,7 @@ def training(dataset: Dataset, config: Config, algo: str, passes: float) -> Work
     algorithm = registry.get("algorithm", algo)
     problem, hyper = Problem(config, _policy(dataset, config), dataset), algorithm.hyper(config)
     price = Prices(*map(jnp.float32, prices(config.objective)))
-    update = algorithm.update(problem)
+    update = compiled(algorithm, problem)
     state = algorithm.init(problem, hyper, jax.random.key(config.seed))
     state = placement.replicate(state, dataset.groups[0].devices)
 

@@ -24,10 +24,14 @@ class Experiment:
     Args:
         panel: as the source made it.
         normaliser: a run's own when it is evaluated on other data; None fits one.
+        devices: lay each part over so many devices; None lets `placement` decide.
     """
 
-    def __init__(self, config: Config, panel: Panel, normaliser: Normaliser | None = None):
+    def __init__(
+        self, config: Config, panel: Panel, normaliser: Normaliser | None = None, devices: int | None = None
+    ):
         self.config = config
+        self.devices = devices
         self.panel = with_supply(panel, config.supply)
         self.parts: dict[str, Part] = split(panel.pairs, panel.days, config.split)
         train = self.parts["train"]
@@ -54,7 +58,7 @@ class Experiment:
         """The episodes of `train`, `validation` or `test`."""
         return make_dataset(
             self.panel, self.parts[name], self.training_days, self.normaliser,
-            self.config.supply, self.config.features, self.weight,
+            self.config.supply, self.config.features, self.weight, devices=self.devices,
         )  # fmt: skip
 
     @cached_property

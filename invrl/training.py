@@ -16,6 +16,7 @@ import numpy as np
 from flax import struct
 
 from invrl import placement, registry
+from invrl.algorithms.contract import compiled
 from invrl.errors import DIVERGED, InvrlError
 from invrl.evaluation import learned, make_simulate
 from invrl.experiment import Experiment
@@ -63,7 +64,7 @@ def train(experiment: Experiment, loop: Loop, report: Report) -> Loop:
     """
     config = experiment.config
     algorithm = registry.get("algorithm", config.algo)
-    hyper, update = algorithm.hyper(config), algorithm.update(experiment.problem)
+    hyper, update = algorithm.hyper(config), compiled(algorithm, experiment.problem)
     validate = make_validate(experiment)
     devices = experiment.train.groups[0].devices
     loop = loop.replace(state=placement.replicate(loop.state, devices))

@@ -13,7 +13,7 @@ import numpy as np
 from builders import floats, make_config, make_panel
 
 from invrl import placement, registry
-from invrl.algorithms.contract import Problem
+from invrl.algorithms.contract import Problem, compiled
 from invrl.experiment import Experiment
 from invrl.metrics import prices
 
@@ -76,7 +76,7 @@ def newsvendor(algo: str) -> Experiment:
 def train(problem: Problem, algo: str, chunks: int, seed: int = 0) -> tuple[Any, list[dict[str, float]]]:
     """The state after some chunks, and each one's metrics."""
     algorithm = registry.get("algorithm", algo)
-    hyper, update = algorithm.hyper(problem.config), algorithm.update(problem)
+    hyper, update = algorithm.hyper(problem.config), compiled(algorithm, problem)
     state = algorithm.init(problem, hyper, jax.random.key(seed))
     state = placement.replicate(state, problem.train.groups[0].devices)
     log = []

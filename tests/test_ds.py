@@ -13,7 +13,7 @@ from builders import make_experiment, make_panel, one_device, poisson_panel
 
 from invrl import evaluation, placement, training
 from invrl.algorithms import ds
-from invrl.algorithms.contract import Problem
+from invrl.algorithms.contract import Problem, compiled
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.experiment import Experiment
 from invrl.metrics import prices
@@ -131,7 +131,7 @@ def test_large_and_small_groups_count_by_their_weight(monkeypatch: pytest.Monkey
         make_panel(demand, review_period=np.repeat([1, 2], [320, 80])), *WORDS, "ds.batch_pairs=100",
         "objective.kind=cost", "objective.per=unit", "train.evaluate_every=4", "train.updates=4",
     )  # fmt: skip
-    update = ds.DS.update(experiment.problem)
+    update = compiled(ds.DS, experiment.problem)
     state = ds.DS.init(experiment.problem, ds.DS.hyper(experiment.config), jax.random.key(0))
     still = ds.Hyper(0.0, 0.0, 1.0)
     price = prices(experiment.config.objective)
@@ -145,7 +145,7 @@ def test_numbers_are_traced_so_that_runs_may_be_mapped_over_them() -> None:
     """One compiled chunk serves every learning rate and every price."""
     experiment = shared()
     problem = Problem(experiment.config, experiment.policy, experiment.train)
-    update = ds.DS.update(problem)
+    update = compiled(ds.DS, problem)
     hyper, price = ds.DS.hyper(experiment.config), prices(experiment.config.objective)
     state = placement.replicate(ds.DS.init(problem, hyper, jax.random.key(0)), 2)
     still, _ = update(state, hyper._replace(learning_rate=0.0, final_learning_rate=0.0), price)

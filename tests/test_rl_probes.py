@@ -15,7 +15,7 @@ from builders import floats, make_experiment, observation, poisson_panel
 
 from invrl import checkpoints, evaluation, placement, registry
 from invrl.algorithms import ddpg, experience, ppo
-from invrl.algorithms.contract import Problem
+from invrl.algorithms.contract import Problem, compiled
 from invrl.algorithms.optimizer import adam
 from invrl.experiment import Experiment
 from invrl.metrics import prices
@@ -86,7 +86,7 @@ def small(algo: str, pairs: int, *words: str) -> Experiment:
 
 def started(problem: Problem, algo: str, seed: int = 0) -> tuple[Any, Any, Any, Any]:
     algorithm = registry.get("algorithm", algo)
-    hyper, update = algorithm.hyper(problem.config), algorithm.update(problem)
+    hyper, update = algorithm.hyper(problem.config), compiled(algorithm, problem)
     state = algorithm.init(problem, hyper, jax.random.key(seed))
     devices = problem.train.groups[0].devices
     return placement.replicate(state, devices), update, hyper, prices(problem.config.objective)

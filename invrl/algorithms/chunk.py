@@ -1,4 +1,4 @@
-"""The compiled chunk of DDPG and PPO: updates in a scan, data-parallel over the devices."""
+"""The chunk of DDPG and PPO: updates in a scan, data-parallel over the devices."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from invrl import placement
-from invrl.algorithms.contract import Problem
+from invrl.algorithms.contract import Metrics, Problem, Update
 from invrl.metrics import Prices
-
-Metrics = dict[str, Array]
 
 Iterate = Callable[[Any, Any, Prices, Any, Array], tuple[Any, Metrics]]
 """One update on one device: (state, hyper, prices, this device's episodes per group, its key of this
 update) -> (state, metrics). What it learns from its own pairs it adds up over the devices."""
 
 
-def compiled(problem: Problem, iterate: Iterate, own: tuple[str, ...] = ()) -> Callable:
-    """(state, hyper, prices) -> (state after `train.evaluate_every` updates, means of the metrics).
+def data_parallel(problem: Problem, iterate: Iterate, own: tuple[str, ...] = ()) -> Update:
+    """`train.evaluate_every` updates in a scan; the metrics are their means.
 
     Args:
         own: fields of the state that every device has its own of, [devices, ...]. All others are
             equal on all devices.
     """
-    groups, length = problem.train.groups, problem.config.train.evaluate_every
-    workers = placement.Workers(groups[0].devices)
+    length = problem.config.train.evaluate_every
+    workers = placement.Workers(problem.train.groups[0].devices)
 
     def local(shared: Any, mine: dict[str, Any], episodes: Any) -> tuple[Any, Any, Metrics]:
         state, hyper, price = shared
@@ -43,15 +41,13 @@ def compiled(problem: Problem, iterate: Iterate, own: tuple[str, ...] = ()) -> C
         state, mine = _apart(state, own)
         return state, jax.tree.map(lambda x: x[None], mine), jax.tree.map(jnp.mean, metrics)
 
-    @jax.jit
     def chunk(state: Any, hyper: Any, price: Prices, episodes: Any) -> tuple[Any, Metrics]:
         state, mine = _apart(state, own)
         shared = (state, hyper, price)
         state, mine, metrics = placement.on_each_device(local, shared, mine, episodes, workers.devices)
         return state.replace(**mine), metrics
 
-    episodes = tuple(group.episode for group in groups)
-    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+    return chunk
 
 
 def _apart(state: Any, own: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 from jax import Array
 
 from invrl.config import Config
 from invrl.demand.episodes import Dataset
 from invrl.metrics import Prices
 from invrl.policies.network import Policy
+from invrl.simulator import Episode
 
 
 class Problem(NamedTuple):
@@ -24,6 +26,12 @@ class Problem(NamedTuple):
     config: Config
     policy: Policy
     train: Dataset
+
+
+Metrics = dict[str, Array]
+
+Update = Callable[[Any, Any, Prices, tuple[Episode, ...]], tuple[Any, Metrics]]
+"""(state, hyper, prices, episodes of the training groups) -> (state, metrics)."""
 
 
 class Algorithm(NamedTuple):
@@ -36,6 +44,12 @@ class Algorithm(NamedTuple):
     """config -> tree of numbers that are traced, so that runs may be vmapped over them."""
     init: Callable[[Problem, Any, Array], Any]
     """(problem, hyper, key) -> state"""
-    update: Callable[[Problem], Callable[[Any, Any, Prices], tuple[Any, dict[str, Array]]]]
-    """problem -> compiled (state, hyper, prices) -> (state after one chunk, metrics); a chunk is
-    `train.evaluate_every` updates."""
+    update: Callable[[Problem], Update]
+    """problem -> one chunk: `train.evaluate_every` updates. Traced by the caller: compiled for one
+    run (`compiled`), or mapped over many (`tuning/lanes.py`)."""
+
+
+def compiled(algorithm: Algorithm, problem: Problem) -> Callable[[Any, Any, Prices], tuple[Any, Metrics]]:
+    """(state, hyper, prices) -> (state after one chunk, metrics)."""
+    chunk = jax.jit(algorithm.update(problem))
+    return lambda state, hyper, price: chunk(state, hyper, price, problem.train.episodes)

@@ -25,8 +25,8 @@ from jax import Array, lax
 
 from invrl.algorithms import replay as ring
 from invrl.algorithms.batches import Share, shares
-from invrl.algorithms.chunk import Metrics, compiled
-from invrl.algorithms.contract import Algorithm, Problem
+from invrl.algorithms.chunk import data_parallel
+from invrl.algorithms.contract import Algorithm, Metrics, Problem, Update
 from invrl.algorithms.critics import Critic, make_critic
 from invrl.algorithms.experience import Box, Explore, Trajectory, box, gather, joined, rollout_rows, rows
 from invrl.algorithms.optimizer import adam, cosine
@@ -134,8 +134,8 @@ def _empty_replay(problem: Problem, learner: Learner) -> Replay:
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (devices, *x.shape)), buffer)
 
 
-def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Metrics]]:
-    """The compiled chunk: `train.evaluate_every` updates in one scan."""
+def update(problem: Problem) -> Update:
+    """`train.evaluate_every` updates in one scan."""
     learner = make_learner(problem)
 
     def iterate(
@@ -146,7 +146,7 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Me
         state, learned = learn(learner, hyper, state, key_learn)
         return state, {**seen, **learned}
 
-    return compiled(problem, iterate, own=("replay",))
+    return data_parallel(problem, iterate, own=("replay",))
 
 
 def act_and_store(

@@ -7,7 +7,6 @@ cost with respect to the network, make one Adam step. The stockout indicator of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from jax import Array, lax
 
 from invrl import placement
 from invrl.algorithms.batches import chosen_blocks, shares
-from invrl.algorithms.contract import Algorithm, Problem
+from invrl.algorithms.contract import Algorithm, Problem, Update
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.config import Config
 from invrl.metrics import Prices, day_cost
@@ -66,8 +65,8 @@ def episode_cost(
     return costs / jnp.maximum(episode.measured.sum((0, 1)), 1)
 
 
-def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, dict[str, Array]]]:
-    """The compiled chunk: `train.evaluate_every` updates in one scan."""
+def update(problem: Problem) -> Update:
+    """`train.evaluate_every` updates in one scan."""
     config, policy = problem.config, problem.policy
     devices = [group.devices for group in problem.train.groups]
     batches = shares(problem, config.ds.batch_pairs)
@@ -99,14 +98,12 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, di
         state = State(optax.apply_updates(state.params, moves), moments, state.key, state.step + 1)
         return state, {"loss": cost, "gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
 
-    @jax.jit
     def chunk(state, hyper, price, episodes):
         one = partial(step, episodes, hyper, price)
         state, metrics = lax.scan(one, state, length=config.train.evaluate_every)
         return state, jax.tree.map(jnp.mean, metrics)
 
-    episodes = tuple(group.episode for group in problem.train.groups)
-    return lambda state, hyper, price: chunk(state, hyper, price, episodes)
+    return chunk
 
 
 def _per_pair(sums: tuple[Array, Array, Any], episode: Episode, mass: float) -> tuple[Array, Any]:

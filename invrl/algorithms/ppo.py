@@ -23,8 +23,8 @@ from flax import struct
 from jax import Array, lax
 
 from invrl.algorithms.batches import Share, shares
-from invrl.algorithms.chunk import Metrics, compiled
-from invrl.algorithms.contract import Algorithm, Problem
+from invrl.algorithms.chunk import data_parallel
+from invrl.algorithms.contract import Algorithm, Metrics, Problem, Update
 from invrl.algorithms.critics import Value, make_value
 from invrl.algorithms.experience import Box, Explore, Trajectory, box, gather, joined, rows
 from invrl.algorithms.optimizer import adam, cosine
@@ -115,8 +115,8 @@ def init(problem: Problem, hyper: Hyper, key: Array) -> State:
     return State(networks, adam(0.0, 1.0).init(networks), units, key, jnp.zeros((), jnp.int32))
 
 
-def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Metrics]]:
-    """The compiled chunk: `train.evaluate_every` updates in one scan."""
+def update(problem: Problem) -> Update:
+    """`train.evaluate_every` updates in one scan."""
     learner = make_learner(problem)
 
     def iterate(
@@ -127,7 +127,7 @@ def update(problem: Problem) -> Callable[[State, Hyper, Prices], tuple[State, Me
         state, learned = learn(learner, hyper, state, sample, key_learn)
         return state, {**seen, **learned}
 
-    return compiled(problem, iterate)
+    return data_parallel(problem, iterate)
 
 
 def act(

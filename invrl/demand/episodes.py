@@ -42,6 +42,10 @@ class Dataset(NamedTuple):
     scale: np.ndarray  # [N'] units a day
     days: int  # simulated days
 
+    @property
+    def episodes(self) -> tuple[Episode, ...]:
+        return tuple(group.episode for group in self.groups)
+
     def gather(self, results: list) -> list[np.ndarray]:
         """Per group a tree of [blocks, B, ...]; its leaves [N', ...] in the order of `pairs`."""
         leaves = [jax.tree.leaves(jax.device_get(result)) for result in results]
@@ -104,6 +108,7 @@ def make_dataset(
     config: Features,
     weight: np.ndarray,
     block: int | None = None,
+    devices: int | None = None,
 ) -> Dataset:
     """The episodes of one part.
 
@@ -111,12 +116,12 @@ def make_dataset(
         panel: with supply filled in (`with_supply`).
         training_days: days that scales are computed from.
         weight: [N] weight of each pair of the panel in means.
-        block: pairs in a block; None lets `placement` decide.
+        block, devices: pairs in a block, and devices to lay them over; None lets `placement` decide.
     """
     assert panel.review_period is not None  # with_supply
     scale, spread = scale_of(panel, training_days)
     periods = panel.review_period[part.pairs]
-    devices = placement.device_count(part.pairs.size)  # the same for all groups: they learn together
+    devices = devices or placement.device_count(part.pairs.size)  # the same for all groups: they learn together
     groups = []
     for period in np.unique(periods):
         members = np.flatnonzero(periods == period)

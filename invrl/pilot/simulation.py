@@ -28,24 +28,38 @@ class Trial(NamedTuple):
 
 
 MakeTrial = Callable[[np.random.Generator], Trial]
-"""Draws one pilot. Anything may stand behind it: the process below, or the inventory simulator
-run twice on the same demand, with the old policy everywhere and with the new one on the treated
-units, the truth being the difference. Units are balanced: each has every day."""
+"""Draws one pilot: in the inventory simulator (`rehearsal`), or by the process below. Units are
+balanced: each has every day."""
+
+
+class Design(NamedTuple):
+    """Who is treated, and when.
+
+    Attributes:
+        pairs: units, treated and controls together.
+        share: share of them that is treated.
+        before, after: days on each side of the first start.
+        waves: the treated start in so many waves, two weeks apart.
+        picked: `lot`, or `worst`: treated are the units with the most stockouts in the last
+            four weeks before the start, as a hand-picked pilot would choose.
+    """
+
+    pairs: int = 400
+    share: float = 0.5
+    before: int = 56
+    after: int = 56
+    waves: int = 1
+    picked: str = "lot"
 
 
 class Process(NamedTuple):
     """A small world of unit effects, shared day effects and persistent noise.
 
     Attributes:
-        pairs: units, treated and controls together.
-        share: share of them that is treated.
-        before, after: days on each side of the start.
+        pairs, share, before, after, waves, picked: as those of `Design`.
         stockout: true effect on the stockout rate, percentage points.
         turnover: true effect on the turnover time, days.
         persistence: correlation of a unit's noise from one day to the next.
-        waves: the treated start in so many waves, two weeks apart.
-        picked: `lot`, or `worst`: treated are the units with the most stockouts in the last
-            four weeks before the start, as a hand-picked pilot would choose.
     """
 
     pairs: int = 400
@@ -57,6 +71,10 @@ class Process(NamedTuple):
     persistence: float = 0.8
     waves: int = 1
     picked: str = "lot"
+
+    @property
+    def design(self) -> Design:
+        return Design(self.pairs, self.share, self.before, self.after, self.waves, self.picked)
 
 
 def autoregressive(rng: np.random.Generator, days: int, units: int, persistence: float) -> np.ndarray:
@@ -86,7 +104,7 @@ def process_trial(process: Process) -> MakeTrial:
         season = np.sin(2 * np.pi * (np.arange(days)[:, None] / 91 + rng.random()))
         chance = rng.uniform(0.04, 0.14, units) + 0.01 * season + rng.uniform(-0.01, 0.01, (days, 1))
         threshold = _normal_cdf(autoregressive(rng, days, units, process.persistence))
-        start = _starts(rng, process, (threshold < chance)[: process.before])
+        start = draw_starts(rng, process.design, (threshold < chance)[: process.before])
         on = (start >= 0) & (np.arange(days)[:, None] >= start)
         stockout = threshold < chance + process.stockout / 100 * on
         scale = np.exp(np.log(5) + rng.standard_normal(units))
@@ -112,28 +130,46 @@ def _normal_cdf(x: np.ndarray) -> np.ndarray:
     return ndtr(x)
 
 
-def _starts(rng: np.random.Generator, process: Process, before: np.ndarray) -> np.ndarray:
-    treated = round(process.share * process.pairs)
-    order = rng.permutation(process.pairs)
-    if process.picked == "worst":
+def wave_starts(design: Design) -> list[int]:
+    """First day of every wave, counted from the first day of the table."""
+    return [design.before + WAVE * wave for wave in range(design.waves)]
+
+
+WAVE = 14
+"""Days between two waves."""
+
+
+def draw_starts(rng: np.random.Generator, design: Design, before: np.ndarray) -> np.ndarray:
+    """[N] first treated day of every unit, -1 for controls; `before` [T, N] bool is who was out of stock."""
+    treated = round(design.share * design.pairs)
+    order = rng.permutation(design.pairs)
+    if design.picked == "worst":
         order = order[np.argsort(-before[-28:].mean(axis=0)[order], kind="stable")]
-    start = np.full(process.pairs, -1)
-    start[order[:treated]] = process.before + 14 * rng.permutation(np.arange(treated) % process.waves)
+    start = np.full(design.pairs, -1)
+    wave = rng.permutation(np.arange(treated) % design.waves)
+    start[order[:treated]] = np.array(wave_starts(design))[wave]
     return start
 
 
-def _check(process: Process) -> None:
-    treated = round(process.share * process.pairs)
-    if min(treated, process.pairs - treated) < 2 * process.waves:
+def check_design(design: Design) -> None:
+    """Refuse a pilot with too few units or days."""
+    treated = round(design.share * design.pairs)
+    if min(treated, design.pairs - treated) < 2 * design.waves:
         raise InvrlError(
-            f"{treated} treated of {process.pairs} pairs in {process.waves} waves is too few",
+            f"{treated} treated of {design.pairs} pairs in {design.waves} waves is too few",
             hint="at least two treated pairs in each wave and two controls",
         )
-    if process.before < 14 or process.after - 14 * (process.waves - 1) < 7:
+    if design.before < 14 or design.after - WAVE * (design.waves - 1) < 7:
         raise InvrlError(
             "14 days before the first start and 7 after the last are the least",
             hint="waves start two weeks apart: lengthen --before or --after",
         )
+    if design.picked not in ("lot", "worst"):
+        raise InvrlError(f"no way of picking `{design.picked}`", hint="choose one of lot, worst")
+
+
+def _check(process: Process) -> None:
+    check_design(process.design)
     if not -2.0 <= process.stockout <= 80.0:
         raise InvrlError(
             f"a stockout effect of {process.stockout:g} points leaves the range of a rate",
@@ -141,8 +177,6 @@ def _check(process: Process) -> None:
         )
     if not 0 <= process.persistence < 1:
         raise InvrlError(f"persistence {process.persistence:g} is not in 0 .. 1", hint="0.8 is plausible")
-    if process.picked not in ("lot", "worst"):
-        raise InvrlError(f"no way of picking `{process.picked}`", hint="choose one of lot, worst")
 
 
 def simulate(
