@@ -21,6 +21,7 @@ from invrl.cli.pilot_options import (
     refuse_existing,
     upright,
 )
+from invrl.cli.pilot_simulate import EXAMPLES, simulate
 from invrl.errors import InvrlError, nearest
 
 app = typer.Typer(
@@ -224,46 +225,4 @@ def plan(
         say("- Where `enough` is no: allow more pairs (--most), run longer, or settle for `detectable`.")
 
 
-@app.command(
-    epilog="Examples:\n\ninvrl pilot simulate\n\n"
-    "invrl pilot simulate --pairs 2000 --share 0.1 --waves 3\n\n"
-    "invrl pilot simulate --picked worst"
-)
-def simulate(
-    pairs: Annotated[int, analysis(help="Pairs, treated and controls.")] = 400,
-    share: Annotated[float, analysis(help="Share of them treated.")] = 0.5,
-    before: Annotated[int, analysis(help="Days before the start.")] = 56,
-    after: Annotated[int, analysis(help="Days after the start.")] = 56,
-    stockout: Annotated[float, analysis(help="True effect, percentage points.")] = -0.83,
-    turnover: Annotated[float, analysis(help="True effect, days.")] = -9.53,
-    persistence: Annotated[float, analysis(help="Correlation from one day to the next.")] = 0.8,
-    waves: Annotated[int, analysis(min=1, help="Waves of starts, two weeks apart.")] = 1,
-    picked: Annotated[
-        str, analysis(help="lot, or worst: the pairs with most stockouts before the start.")
-    ] = "lot",
-    replications: Annotated[
-        int, typer.Option(help="Number of simulated pilots.", rich_help_panel="Simulation")
-    ] = 200,
-    seed: Seed = 0,
-    format: Format = "table",
-    json: Json = False,
-    out: Out = None,
-) -> None:
-    """Pilots with a known effect: bias, coverage of the interval, size of the tests."""
-    from invrl.pilot.simulation import Process, agreement, process_trial
-    from invrl.pilot.simulation import simulate as run
-
-    refuse_existing(out)
-    process = Process(pairs, share, before, after, stockout, turnover, persistence, waves, picked)
-    make = process_trial(process)
-    rows = run(make, replications, seed)
-    shown = upright(rows) if format == "table" and not out else rows
-    title = f"{replications} pilots of {pairs} pairs"
-    emit(shown, format=format, json_flag=json, out=out, title=title, payload=rows)
-    say("- coverage should be 95; pretrend_rejects and placebo_rejects 5 (all in %).")
-    try:
-        say(f"- closed form and pyfixest differ by at most {agreement(make, seed=seed):.1g} on 3 of them.")
-    except InvrlError as error:
-        say(f"- not compared with pyfixest: {error.hint}")
-    if picked == "worst":
-        say("- Hand-picked by their recent stockouts, the pairs improve by themselves: look at the bias.")
+app.command(epilog=EXAMPLES)(simulate)

@@ -30,9 +30,9 @@ Cap = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the simulation.", rich_help_panel="Simulation")]
 
 
-def analysis(**kwargs: Any) -> Any:
+def analysis(*names: str, **kwargs: Any) -> Any:
     """An option in the Analysis panel."""
-    return typer.Option(rich_help_panel="Analysis", **kwargs)
+    return typer.Option(*names, rich_help_panel="Analysis", **kwargs)
 
 
 def upright(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -76,3 +76,10 @@ def refuse_existing(out: Path | None) -> None:
     """Before any work: nothing the user made is overwritten."""
     if out is not None and out.exists():
         raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
+
+
+def refuse_together(what: str, hint: str = "drop one of the two", **others: Any) -> None:
+    """Options that do not go with `what`."""
+    for name, value in others.items():
+        if value is not None:
+            raise InvrlError(f"--{name} does not go with {what}", hint=hint)
