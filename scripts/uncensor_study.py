@@ -2,7 +2,7 @@
 
     python scripts/uncensor_study.py SALES.parquet [--ahead discount,promo,holiday] [--clean-pairs 0.7]
 
-Three tables: errors of each method on clean days that were cut artificially (all pairs, and only pairs
+Four tables: errors of each method on clean days that were cut artificially (all pairs, and only pairs
 that are clean on most days), how much each method adds to the real sales, and how the sales of the
 days with stockouts compare with what the model expects of the hours in stock.
 """

@@ -137,9 +137,10 @@ def test_the_check_finds_what_it_should():
     sales, share = cut_by_stock(panel)
     found = check_methods(replace(panel, demand=sales), share, share == 1)
     rows = {(row["design"], row["estimate"]): row for row in found}
-    assert len(rows) == 10
+    assert len(rows) == 12
     for design in ("hours", "sellout"):
         assert rows[design, "model"]["MAE"] < rows[design, "instock"]["MAE"] < rows[design, "sales"]["MAE"]
+        assert rows[design, "sales / share"]["MAE"] > rows[design, "instock"]["MAE"]
         assert rows[design, "sales"]["bias"] == -rows[design, "sales"]["MAE"]
         assert rows[design, "model, drawn"]["spread"] > rows[design, "model"]["spread"]
     assert abs(rows["hours", "instock"]["bias 0.7-0.9"]) < 0.2  # unbiased where the clock stops the sales

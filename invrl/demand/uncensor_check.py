@@ -25,6 +25,8 @@ PORTION = 0.4
 """Share of the clean days that is cut."""
 CLASSES = (0.0, FLOOR, 0.5, 0.7, 0.9, FULL)
 """Bounds of the classes of the share in stock."""
+LEAST_SHARE = 0.05
+"""Plain scaling divides by no less."""
 
 
 class Cut(NamedTuple):
@@ -72,7 +74,7 @@ def cut_clean_days(panel: Panel, share: np.ndarray, clean: np.ndarray, design: s
 
 
 def check_methods(panel: Panel, share: np.ndarray, clean: np.ndarray, seed: int = 0) -> list[dict[str, Any]]:
-    """Errors of every method, and of the sales as they are, in both designs; a row each.
+    """Errors of every method, of the sales as they are and of plain scaling, in both designs; a row each.
 
     Cells are units a day on the cut days: mean truth, mean absolute error, bias, and the standard
     deviation of the estimate over that of the truth (a mean in place of the lost demand makes days too
@@ -81,7 +83,8 @@ def check_methods(panel: Panel, share: np.ndarray, clean: np.ndarray, seed: int 
     rows = []
     for design in DESIGNS:
         cut = cut_clean_days(panel, share, clean, design, seed)
-        estimates = {"sales": cut.panel.demand}
+        sales = cut.panel.demand
+        estimates = {"sales": sales, "sales / share": sales / np.maximum(cut.share, LEAST_SHARE)}
         estimates |= {name: estimate_demand(cut.panel, cut.share, name) for name in METHODS}
         estimates["model, drawn"] = estimate_demand(cut.panel, cut.share, "model", seed=seed)
         rows += [{"design": design, "estimate": name, **errors(cut, x)} for name, x in estimates.items()]
