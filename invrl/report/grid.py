@@ -6,7 +6,7 @@ from typing import Any
 
 from invrl import comparison
 from invrl.report.facts import Facts, form_order
-from invrl.report.markup import Markup, graded, make_section, table, words
+from invrl.report.markup import Markup, graded, make_section, small, table, words
 
 
 def section(facts: Facts) -> str:
@@ -71,15 +71,17 @@ def _absolute(facts: Facts) -> str:
 def _tidy(row: dict[str, Any]) -> dict[str, Any]:
     *others, (name, last) = row.items()
     return {
-        **{key: _with_interval(value) for key, value in others},
+        **{key: _with_interval(_plain(value)) for key, value in others},
         name: graded(_minus(last), _verdict(last)),
     }
 
 
+def _plain(value: Any) -> Any:
+    """`capped base stock`, which may wrap."""
+    return value.replace("_", " ") if isinstance(value, str) else value
+
+
 def _with_interval(value: Any) -> Any:
-    """`1.2 [1.1, 1.3]` with the interval small."""
-    mean, bracket, rest = str(value).partition(" [")
-    if not bracket:
-        return value
-    low, high = rest.rstrip("]").split(", ")
-    return Markup(f"{mean} <small>{low} to {high}</small>")
+    """`1.2±0.1` with the interval small."""
+    mean, plus_minus, half = str(value).partition("±")
+    return Markup(f"{mean} {small(half)}") if plus_minus else value

@@ -82,14 +82,19 @@ def _content(value: Any) -> str:
 
 
 def graded(text: str, verdict: str) -> Markup:
-    """A difference in the colour of its verdict: better, worse or even; what follows `±` is small."""
-    mean, plus_minus, half = text.partition(" ±")
-    small = (
-        f" <small>{escape(plus_minus.strip())} {escape(half.strip().rstrip('*'))}</small>"
-        if plus_minus
-        else ""
-    )
-    return Markup(f'<span class="{verdict}">{escape(mean)}</span>{small}')
+    """A difference in the colour of its verdict: better, worse or even; what follows `±` is small.
+
+    A star that stands right behind the interval moves to the number.
+    """
+    mean, plus_minus, half = text.partition("±")
+    star = "*" if half.endswith("*") and not mean.endswith(" ") else ""
+    shown = f'<span class="{verdict}">{escape(mean.strip())}{star}</span>'
+    return Markup(f"{shown} {small(half)}" if plus_minus else shown)
+
+
+def small(half: str) -> Markup:
+    """Half an interval, in small type."""
+    return Markup(f"<small>± {escape(half.strip().rstrip('*'))}</small>")
 
 
 def folded(title: str, *parts: str) -> str:

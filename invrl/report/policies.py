@@ -16,7 +16,7 @@ PAIRS = 200
 DOTS = 700
 """Reviews drawn in a picture."""
 FEATURES = (
-    "recent demand, short mean", "recent demand, long mean", "forecast until arrival",
+    "recent, short mean", "recent, long mean", "forecast until arrival",
     "forecast after arrival", "constant",
 )  # fmt: skip
 
