@@ -45,6 +45,19 @@ def test_reads_what_was_written(tmp_path: Path):
     assert not read_table(tmp_path / "pilot.csv", treatment=False).treated.any()
 
 
+def test_a_day_that_ends_with_nothing_is_out_of_stock(tmp_path: Path):
+    """Without a column `stockout`, the inventory tells; with neither, the missing column is named."""
+    _, _, lines = (HEAD + rows()).partition("\n")
+    cells = [line.split(",") for line in lines.splitlines()]
+    emptied = [[*c[:2], "0" if c[2] == "1" else c[3], *c[4:]] for c in cells]
+    text = "unit,date,inventory,sales,treatment_date\n" + "\n".join(map(",".join, emptied)) + "\n"
+    table = read_table(write(tmp_path, text))
+    np.testing.assert_array_equal(np.asarray(table.stockout), [float(c[2]) for c in cells])
+    assert read_table(tmp_path / "pilot.csv", outcomes=["turnover"]).outcomes == ["turnover"]
+    with pytest.raises(InvrlError, match="stockout"):
+        read_table(write(tmp_path, text.replace("inventory", "stock"), "none.csv"))
+
+
 def test_treated_and_post_mean_the_same_as_a_date(tmp_path: Path):
     lines = rows().splitlines()
     text = "unit,date,stockout,inventory,sales,treated,post\n"

@@ -30,13 +30,18 @@ def load(
     covariates: Sequence[str] = (),
     treatment: bool = True,
 ) -> tuple[Columns, list[str]]:
-    """The wanted columns under their roles, and the names of those that make up the unit."""
+    """The wanted columns under their roles, and the names of those that make up the unit.
+
+    A file that tells the inventory need not tell the stockouts: `inventory` then stands in for `stockout`.
+    """
     for role in columns:
         if role not in ROLES:
             raise InvrlError(f"no column role `{role}`", hint=nearest(role, ROLES))
     file = open_table(path)
     names = {role: role for role in ROLES} | dict(columns)
     unit = names.pop("unit").split(",")
+    if names["stockout"] not in file.names and "stockout" not in columns and names["inventory"] in file.names:
+        needed = list(dict.fromkeys("inventory" if role == "stockout" else role for role in needed))
     wanted = [*needed, *(role for role in ("weight", "cluster") if role in columns or role in file.names)]
     wanted += _treatment(file, names) if treatment else []
     found = {role: names[role] for role in wanted} | {name: name for name in [*unit, *covariates]}

@@ -135,7 +135,8 @@ def read_table(
         path: the file, whatever its suffix.
         columns: role -> column of the file where it is not called like the role; `unit` may
             name several columns, joined by commas: `sku,warehouse`.
-        outcomes: which of `OUTCOMES` are wanted; their columns must be there.
+        outcomes: which of `OUTCOMES` are wanted; their columns must be there. Without a column
+            `stockout`, a day is out of stock that ends with an inventory of 0.
         covariates: more columns, numbers or text, for the balance table.
         treatment: False for a panel without a pilot (planning, year on year without controls).
 
@@ -150,11 +151,15 @@ def read_table(
         weight = per_unit(table, "weight", table.numbers("weight", low=0).astype(float), unit)
     if "cluster" in table:
         cluster = per_unit(table, "cluster", table.text("cluster")[0], unit)
+    inventory = table.numbers("inventory", low=0).astype(float) if "inventory" in table else None
+    stockout = shares(table, "stockout") if "stockout" in table else None
+    if stockout is None and inventory is not None and "stockout" in outcomes:
+        stockout = (inventory == 0).astype(float)
     return PilotTable(
         unit=unit,
         day=day,
-        stockout=shares(table, "stockout") if "stockout" in table else None,
-        inventory=table.numbers("inventory", low=0).astype(float) if "inventory" in table else None,
+        stockout=stockout,
+        inventory=inventory,
         sales=table.numbers("sales", low=0).astype(float) if "sales" in table else None,
         names=labels,
         start=_starts(table, unit, day, labels) if treatment else np.full(len(labels), NEVER),
