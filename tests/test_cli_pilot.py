@@ -169,3 +169,26 @@ def test_help_ends_with_examples_and_needs_no_heavy_import(command: str):
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
     )
+
+
+def test_an_example_pilot_can_be_analysed(tmp_path: Path):
+    """What `--example` writes is the pilot of that seed, and `analyse` reads it."""
+    file, world = tmp_path / "pilot.csv", ("--statistical", "--pairs", 40, "--before", 28, "--after", 28)
+    result = run("simulate", *world, "--seed", 7, "--example", file)
+    assert "stockout -0.83, turnover -9.53" in result.stderr.replace("\n", " ")
+    table = process_trial(Process(pairs=40, before=28, after=28))(np.random.default_rng(7)).table
+    rows = list(csv.DictReader(file.open()))
+    assert len(rows) == len(table.unit) and list(rows[0])[:3] == ["unit", "date", "treatment_date"]
+    assert [float(row["sales"]) for row in rows] == pytest.approx(table.sales, rel=1e-4)
+    assert json.loads(run("analyse", file, "--json").stdout)
+    refusal("simulate", *world, "--example", file)
+
+
+def test_simulate_refuses_what_does_not_go_together(tmp_path: Path):
+    assert "--statistical" in refusal("simulate", "--stockout", -1).hint
+    for words in (
+        ("--statistical", "--shift", 1),
+        ("--run", "x", "--shift", 1),
+        ("--run", "x", "--data", "y"),
+    ):
+        assert "does not go with" in refusal("simulate", *words).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -44,6 +45,9 @@ def simulate(
     persistence: Annotated[
         float | None, analysis(help="--statistical: correlation of a day with the next. Default 0.8.")
     ] = None,
+    example: Annotated[
+        Path | None, typer.Option(help="Only write one such pilot, as CSV.", rich_help_panel="Output")
+    ] = None,
     replications: Annotated[
         int, typer.Option(help="Number of simulated pilots.", rich_help_panel="Simulation")
     ] = 200,
@@ -57,10 +61,14 @@ def simulate(
     The pilots run in the inventory simulator: treated pairs change their policy at the start, and the
     truth is what the same pairs would have done on the same demand without.
     """
+    import numpy as np
+
     from invrl.pilot.simulation import Design, Process, agreement, process_trial
     from invrl.pilot.simulation import simulate as analyse_all
+    from invrl.pilot.table import write_table
 
     refuse_existing(out)
+    refuse_existing(example)
     design = Design(pairs, share, before, after, waves, picked)
     effects = {"stockout": stockout, "turnover": turnover, "persistence": persistence}
     given: dict[str, Any] = {name: value for name, value in effects.items() if value is not None}
@@ -70,6 +78,12 @@ def simulate(
     else:
         refuse_together("the inventory simulator", "these go with --statistical", **given)
         make = _rehearsal(design, shift, run, data, overrides or [], seed)
+    if example is not None:
+        table, truth = make(np.random.default_rng(seed))
+        write_table(table, example)
+        known = ", ".join(f"{name} {round(value, 6):+.3g}" for name, value in truth.items())
+        say(f"wrote {example}: its true effect is {known}")
+        return
     rows = analyse_all(make, replications, seed)
     shown = upright(rows) if format == "table" and not out else rows
     title = f"{replications} pilots of {pairs} pairs"
