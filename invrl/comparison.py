@@ -116,7 +116,20 @@ def _cell(members: list[tuple[Run, dict]], split: str, resamples: int) -> Cell:
     _, content = best[0]
     arrays = [(run.pairs(split), content["policy"]) for run, content in best]
     names = tuple(sorted(run.name for run, _ in best))
-    return _make_cell(content["algo"], content["reg"], names, len(configurations), arrays, resamples)
+    return _make_cell(content["algo"], content["reg"], names, _trials(configurations), arrays, resamples)
+
+
+def _trials(configurations: dict[str, list[tuple[Run, dict]]]) -> int:
+    """Configurations behind a cell: the best run of a search stands for all that were tried there."""
+    searched: dict[str, int] = {}
+    alone = 0
+    for seeds in configurations.values():
+        manifest = seeds[0][0].read("manifest.json")
+        if "trials" in manifest:
+            searched[str(seeds[0][0].path.parent)] = manifest["trials"]
+        else:
+            alone += 1
+    return alone + sum(searched.values())
 
 
 def _beside(first: tuple[Run, dict], split: str, resamples: int, taken: set[str]) -> list[Cell]:

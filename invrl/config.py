@@ -338,6 +338,7 @@ def load(
     """
     tree = read(find(name)) if name else {}
     tuned = tree.pop("tuned", {})
+    tree.pop("search", None)  # see `search_lines`
     words = [parse_override(word) for word in overrides]
     for key, value in [("algo", algo), ("reg", reg), *words]:
         if key in ("algo", "reg") and value is not None:
@@ -350,6 +351,13 @@ def load(
             nested = {part: nested}
         merge(tree, nested)
     return build(tree)
+
+
+def search_lines(name: str | None, algo: str) -> dict[str, Any]:
+    """key -> range of a config's `[search]` table, without the sections of other algorithms."""
+    tree = read(find(name)).get("search", {}) if name else {}
+    others = set(registry.ALGORITHMS) - {algo}
+    return {key: line for key, line in flatten(tree) if key.partition(".")[0] not in others}
 
 
 def find(name: str) -> Path:

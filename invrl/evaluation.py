@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -55,14 +54,9 @@ def rounded(order: Array, supply: Supply, cap: Array | float = jnp.inf) -> Array
 Simulate = Callable[..., dict[str, np.ndarray]]
 
 
-def make_simulate(rule: Rule, config: Config) -> Simulate:
-    """A function (shared, dataset, own=None) -> per-pair measures, compiled once per shape.
+def make_run(rule: Rule, config: Config) -> Callable[[Any, Episode, Any, int], Totals]:
+    """(shared, episode, own, devices) -> sums [blocks, B] of a group; traceable."""
 
-    `own` is [k, N'] over the pairs of the dataset. The measures are those of
-    `metrics.measures`, each [N'], in the order of `dataset.pairs`.
-    """
-
-    @partial(jax.jit, static_argnums=3)
     def run(shared: Any, episode: Episode, own: Any, devices: int) -> Totals:
         def block(shared: Any, given: tuple[Episode, Any]) -> Totals:
             episode, own = given
@@ -77,8 +71,25 @@ def make_simulate(rule: Rule, config: Config) -> Simulate:
 
         return placement.map_blocks(block, shared, (episode, own), devices)
 
-    def simulate(shared: Any, dataset: Dataset, own: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        results = [
+    return run
+
+
+def make_simulate(rule: Rule, config: Config) -> Simulate:
+    """A function (shared, dataset, own=None) -> per-pair measures, compiled once per shape.
+
+    `own` is [k, N'] over the pairs of the dataset. The measures are those of
+    `metrics.measures`, each [N'], in the order of `dataset.pairs`.
+    """
+    sums = make_sums(rule, config)
+    return lambda shared, dataset, own=None: measured(dataset, sums(shared, dataset, own), config)
+
+
+def make_sums(rule: Rule, config: Config) -> Callable[..., list[Totals]]:
+    """A function (shared, dataset, own=None) -> sums [blocks, B] of each group, compiled once per shape."""
+    run = jax.jit(make_run(rule, config), static_argnums=3)
+
+    def sums(shared: Any, dataset: Dataset, own: np.ndarray | None = None) -> list[Totals]:
+        return [
             run(
                 placement.replicate(shared, group.devices),
                 group.episode,
@@ -87,10 +98,14 @@ def make_simulate(rule: Rule, config: Config) -> Simulate:
             )
             for group in dataset.groups
         ]
-        sums = float_sums(Totals(*dataset.gather(results)))
-        return measures(sums, dataset.scale, config.objective, config.evaluation.turnover_cap)
 
-    return simulate
+    return sums
+
+
+def measured(dataset: Dataset, results: list[Totals], config: Config) -> dict[str, np.ndarray]:
+    """The measures [N'] of a data set from its groups' sums [blocks, B]."""
+    sums = float_sums(Totals(*dataset.gather(results)))
+    return measures(sums, dataset.scale, config.objective, config.evaluation.turnover_cap)
 
 
 def own_blocks(group: Any, own: np.ndarray | None) -> Any:

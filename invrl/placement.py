@@ -56,6 +56,16 @@ def plan(pairs: int, block: int | None = None, devices: int | None = None) -> Pl
     return Plan(-(-pairs // blocks), blocks, devices)
 
 
+LANES = {"cpu": 1, "gpu": 64, "tpu": 64}
+"""Runs that one device trains side by side at most; on a CPU core vmap gains nothing."""
+
+
+def lanes_for(pairs: int) -> int:
+    """Runs to train side by side on a device, each on `pairs` pairs: together one full block."""
+    backend = jax.default_backend()
+    return max(1, min(LANES[backend], BLOCK[backend] // pairs))
+
+
 @cache
 def mesh(devices: int) -> Mesh:
     return jax.make_mesh((devices,), (AXIS,), (AxisType.Auto,), devices=jax.local_devices()[:devices])

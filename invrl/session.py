@@ -73,7 +73,7 @@ def train(experiment: Experiment, run: Run, watch: Watch, loop: Loop | None = No
         watch(loop, metrics)
 
     loop = training.train(experiment, loop or training.start(experiment), report)
-    content = _score_learned(experiment, run, loop)
+    content = score_learned(experiment, run, loop)
     seconds = {"wall": time.perf_counter() - began, "compile": _compile_seconds(run)}
     run.write("manifest.json", run.read("manifest.json") | {"seconds": seconds})
     return content
@@ -136,7 +136,8 @@ def load_normaliser(run: Run) -> Normaliser | None:
         return Normaliser(**{name.lstrip("."): file[name] for name in file.files})
 
 
-def _score_learned(experiment: Experiment, run: Run, loop: Loop) -> dict[str, Any]:
+def score_learned(experiment: Experiment, run: Run, loop: Loop) -> dict[str, Any]:
+    """Score the best parameters beside the incumbents and write `results.json`."""
     config = experiment.config
     scores = results.score_policy(experiment, learned(experiment.policy), loop.best, ("validation", "test"))
     main = f"{config.algo}/{config.reg}"

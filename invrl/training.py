@@ -17,6 +17,7 @@ from flax import struct
 
 from invrl import placement, registry
 from invrl.algorithms.contract import compiled
+from invrl.config import Config
 from invrl.errors import DIVERGED, InvrlError
 from invrl.evaluation import learned, make_simulate
 from invrl.experiment import Experiment
@@ -39,9 +40,13 @@ class Loop(struct.PyTreeNode):
 Report = Callable[[Loop, dict[str, float]], None]
 
 
-def start(experiment: Experiment) -> Loop:
-    """The loop before its first update."""
-    config = experiment.config
+def start(experiment: Experiment, config: Config | None = None) -> Loop:
+    """The loop before its first update.
+
+    Args:
+        config: with other numbers than the experiment's; None takes that.
+    """
+    config = config or experiment.config
     algorithm = registry.get("algorithm", config.algo)
     state = algorithm.init(experiment.problem, algorithm.hyper(config), jax.random.key(config.seed))
     number = np.asarray
@@ -71,15 +76,15 @@ def train(experiment: Experiment, loop: Loop, report: Report) -> Loop:
     while not finished(loop, config.train):
         began = time.perf_counter()
         state, metrics = update(loop.state, hyper, loop.prices)
-        metrics = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        numbers = {name: float(value) for name, value in jax.device_get(metrics).items()}
         trained = time.perf_counter()
         done = int(loop.update) + config.train.evaluate_every
         measured = validate(state.params)
-        metrics |= {f"validation_{name}": value for name, value in measured.items()}
-        _refuse_non_finite(metrics, done)
-        loop = advance(loop, state, measured, done, config)
+        numbers |= {f"validation_{name}": value for name, value in measured.items()}
+        _refuse_non_finite(numbers, done)
+        loop = advance(loop, state.params, measured, done, config).replace(state=state)
         seconds = {"train_seconds": trained - began, "validation_seconds": time.perf_counter() - trained}
-        report(loop, {"update": done, **metrics, **seconds})
+        report(loop, {"update": done, **numbers, **seconds})
     return loop
 
 
@@ -90,26 +95,24 @@ def finished(loop: Loop, train: Any) -> bool:
 def make_validate(experiment: Experiment) -> Callable[[Any], dict[str, float]]:
     """parameters -> weighted means of the exact measures on the validation set."""
     simulate = make_simulate(learned(experiment.policy), experiment.config)
-    dataset = experiment.validation
-    weight = experiment.weight[dataset.pairs].astype(np.float64)
-
-    def validate(params: Any) -> dict[str, float]:
-        values = simulate(params, dataset)
-        return {name: float(weight @ v / weight.sum()) for name, v in values.items()}
-
-    return validate
+    return lambda params: weighted_means(experiment, "validation", simulate(params, experiment.validation))
 
 
-def advance(loop: Loop, state: Any, measured: dict[str, float], done: int, config: Any) -> Loop:
-    """The loop after one more chunk: best parameters, patience, and the price of a stockout."""
+def weighted_means(experiment: Experiment, split: str, values: dict[str, np.ndarray]) -> dict[str, float]:
+    """The means over pairs of a part's measures."""
+    weight = experiment.weight[experiment.parts[split].pairs].astype(np.float64)
+    return {name: float(weight @ v / weight.sum()) for name, v in values.items()}
+
+
+def advance(loop: Loop, params: Any, measured: dict[str, float], done: int, config: Any) -> Loop:
+    """The loop after one more chunk, but for its state: best parameters, patience, price of a stockout."""
     score = validation_score(measured, config.objective)
     better = score < loop.best_score
     moved = (
         score < loop.bar - config.train.min_improvement * abs(loop.bar) if math.isfinite(loop.bar) else True
     )
     return loop.replace(
-        state=state,
-        best=state.params if better else loop.best,
+        best=params if better else loop.best,
         best_score=np.asarray(min(score, loop.best_score), np.float64),
         best_update=np.asarray(done if better else loop.best_update, np.int64),
         bar=np.asarray(score if moved else loop.bar, np.float64),
@@ -145,8 +148,13 @@ def tuned_prices(price: Prices, measured: dict[str, float], objective: Any) -> P
     )
 
 
+def non_finite(metrics: dict[str, float]) -> list[str]:
+    """The metrics by which a run has diverged."""
+    return [name for name, value in metrics.items() if not math.isfinite(value)]
+
+
 def _refuse_non_finite(metrics: dict[str, float], update: int) -> None:
-    bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+    bad = non_finite(metrics)
     if bad:
         raise InvrlError(
             f"training diverged: {bad[0]} is not finite at update {update}",

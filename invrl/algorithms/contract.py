@@ -7,7 +7,7 @@ in `registry.py`, one config section of the same name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -47,6 +47,8 @@ class Algorithm(NamedTuple):
     update: Callable[[Problem], Update]
     """problem -> one chunk: `train.evaluate_every` updates. Traced by the caller: compiled for one
     run (`compiled`), or mapped over many (`tuning/lanes.py`)."""
+    space: Mapping[str, str] = {}
+    """Where `invrl tune` looks unless told otherwise: key of the config -> range (`tuning/space.py`)."""
 
 
 def compiled(algorithm: Algorithm, problem: Problem) -> Callable[[Any, Any, Prices], tuple[Any, Metrics]]:

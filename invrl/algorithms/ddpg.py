@@ -14,7 +14,6 @@ of each minibatch; gradients are summed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -295,4 +294,14 @@ def _errors(workers: Workers, q: Array, y: Array, share: Array) -> Metrics:
     }  # fmt: skip
 
 
-DDPG = Algorithm(hyper, init, update)
+SPACE = {
+    "ddpg.actor_learning_rate": "log 3e-4 9e-3",
+    "ddpg.critic_learning_rate": "log 3e-4 9e-3",
+    "ddpg.tau": "log 1e-3 1e-2",
+    "ddpg.gamma": "uniform 0.9 1",
+    "ddpg.noise": "uniform 0.1 0.5",
+    "ddpg.minibatch": "choice 128 256",
+}
+"""Near the paper's search, which explores by chance actions alone and starts gamma at 0.98."""
+
+DDPG = Algorithm(hyper, init, update, SPACE)

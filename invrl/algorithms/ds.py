@@ -113,4 +113,12 @@ def _per_pair(sums: tuple[Array, Array, Any], episode: Episode, mass: float) -> 
     return jax.tree.map(lambda x: share * x, (cost, grads))
 
 
-DS = Algorithm(hyper, init, update)
+SPACE = {
+    "ds.learning_rate": "log 4e-4 1e-1",
+    "ds.final_learning_rate": "log 1e-5 1e-3",
+    "ds.clip_norm": "log 0.1 10",
+    "network.hidden": "choice 32,32 64,64 128,128",
+}
+"""Learning rate and networks as the paper's search."""
+
+DS = Algorithm(hyper, init, update, SPACE)

@@ -13,7 +13,6 @@ summed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -267,4 +266,15 @@ def entropy(log_std: Array) -> Array:
     return (log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e)).sum()
 
 
-PPO = Algorithm(hyper, init, update)
+SPACE = {
+    "ppo.learning_rate": "log 5e-5 9e-3",
+    "ppo.clip": "uniform 0.1 0.3",
+    "ppo.entropy": "log 1e-5 1e-1",
+    "ppo.gamma": "uniform 0.9 1",
+    "ppo.trace": "uniform 0.5 1",
+    "ppo.initial_std": "uniform 0.1 0.5",
+    "ppo.epochs": "choice 3 5 10",
+}
+"""Near the paper's search, whose entropy bonus is in units of the reward and goes to 0.5."""
+
+PPO = Algorithm(hyper, init, update, SPACE)

@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from invrl.cli import bench, compare, config, data, evaluate, pilot, recommend, report, runs, train, uncensor
+from invrl.cli import (
+    bench,
+    compare,
+    config,
+    data,
+    evaluate,
+    pilot,
+    recommend,
+    report,
+    runs,
+    studies,
+    train,
+    tune,
+    uncensor,
+)
 from invrl.cli.console import fail
 from invrl.errors import INTERRUPTED, InvrlError
 
@@ -20,6 +34,7 @@ app = typer.Typer(
 )
 app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=train.EXAMPLES)(train.resume)
+app.command(epilog=tune.EXAMPLES)(tune.tune)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=report.EXAMPLES)(report.report)
@@ -28,6 +43,7 @@ app.command(epilog=recommend.EXAMPLES)(recommend.recommend)
 data.app.command(epilog=uncensor.EXAMPLES)(uncensor.uncensor)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
+app.add_typer(studies.app, name="studies")
 app.add_typer(config.app, name="config")
 app.add_typer(pilot.app, name="pilot")
 

@@ -117,7 +117,8 @@ def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
         table.add_column(name, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*map(cell, row.values()))
-    Console(highlight=False).print(table)
+    width = None if sys.stdout.isatty() else 200  # a file or a pipe has room: nothing is cut off
+    Console(highlight=False, width=width).print(table)
 
 
 def _is_figure(value: Any) -> bool:

@@ -121,7 +121,9 @@ def make_dataset(
     assert panel.review_period is not None  # with_supply
     scale, spread = scale_of(panel, training_days)
     periods = panel.review_period[part.pairs]
-    devices = devices or placement.device_count(part.pairs.size)  # the same for all groups: they learn together
+    devices = devices or placement.device_count(
+        part.pairs.size
+    )  # the same for all groups: they learn together
     groups = []
     for period in np.unique(periods):
         members = np.flatnonzero(periods == period)

@@ -6,6 +6,7 @@ start day and under the new one from then on; control units never start.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -120,6 +121,19 @@ def dense_table(
         weight=np.ones(units) if weight is None else np.asarray(weight, float),
         cluster=np.arange(units) if cluster is None else np.unique(cluster, return_inverse=True)[1],
     )
+
+
+def write_table(table: PilotTable, path: Path) -> None:
+    """Write the outcomes that the table has as a new CSV file, in the form that `read_table` reads."""
+    columns = {name: getattr(table, name) for name in ("stockout", "inventory", "sales")}
+    found = {name: values for name, values in columns.items() if values is not None}
+    starts = ["" if start == NEVER else date(start) for start in table.start]
+    days = {day: date(day) for day in np.unique(table.day)}
+    with path.open("x", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["unit", "date", "treatment_date", *found])
+        for unit, day, *values in zip(table.unit, table.day, *found.values(), strict=True):
+            out.writerow([table.names[unit], days[day], starts[unit], *(f"{x:g}" for x in values)])
 
 
 def read_table(

@@ -1,0 +1,195 @@
+"""`invrl studies`: what searches found, and what tuning effort bought."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invrl.cli.console import Format, Json, Out, emit, say
+
+app = typer.Typer(
+    name="studies", help="Searches: list, show, tuning curve, sensitivity, frontier.", no_args_is_help=True
+)
+
+EXAMPLES = """Examples:
+
+invrl studies curve runs --out curve.png
+
+invrl studies frontier runs/frontier-both runs/frontier-none
+"""
+Places = Annotated[
+    list[Path] | None, typer.Argument(metavar="[DIR]...", help="Studies or folders of them; default runs/.")
+]
+Levels = Annotated[
+    list[str] | None, typer.Option("--level", help="A level line, NAME=VALUE, such as optimum=0.8543.")
+]
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def _found(places: list[Path] | None, needs_test: bool = True) -> list[Any]:
+    from invrl.errors import InvrlError
+    from invrl.tuning.study import below
+
+    folders = places or [Path("runs")]
+    found = below(folders)
+    if needs_test:
+        found = [study for study in found if study.records("test.jsonl")]
+    if not found:
+        raise InvrlError(f"no finished study below {folders[0]}", hint="`invrl tune` makes one")
+    return found
+
+
+@app.command()
+def ls(places: Places = None, format: Format = "table", json: Json = False, out: Out = None) -> None:
+    """All studies: cell, sampler, trials, best so far."""
+    from invrl.tuning.study import trials_of
+
+    lines = []
+    for study in _found(places, needs_test=False):
+        trials, config = trials_of(study), study.plan.config
+        scores = [t.score for t in trials if t.status == "done"]
+        lines.append({
+            "study": str(study.path), "cell": f"{config.algo}/{config.reg}", "data": config.data.source,
+            "sampler": study.plan.sampler, "trials": len(trials), "runs": sum(len(t.seeds) for t in trials),
+            "diverged": sum(t.status == "diverged" for t in trials),
+            "seconds": sum(t.seconds for t in trials),
+            "best validation": min(scores, default=None),
+        })  # fmt: skip
+    emit(lines, format=format, json_flag=json, out=out)
+
+
+@app.command()
+def show(study: Path, format: Format = "table", json: Json = False, out: Out = None) -> None:
+    """Every configuration of a study, best first."""
+    from invrl.tuning.curve import scores_of
+    from invrl.tuning.study import read_study, trials_of
+
+    found = read_study(study)
+    tested = scores_of(found)
+    lines = [
+        {"trial": t.number, **{k.rpartition(".")[2]: _word(v) for k, v in t.values.items()},
+         "runs": len(t.seeds), "status": t.status, "validation": t.score, "test": tested.get(t.number),
+         "seconds": t.seconds}
+        for t in sorted(trials_of(found), key=lambda t: (t.status != "done", t.score))
+    ]  # fmt: skip
+    emit(lines, format=format, json_flag=json, out=out, title=str(study))
+
+
+def _word(value: Any) -> Any:
+    return "-".join(map(str, value)) if isinstance(value, list) else value
+
+
+@app.command(epilog=EXAMPLES)
+def curve(
+    places: Places = None, level: Levels = None, format: Format = "table", json: Json = False, out: Out = None
+) -> None:
+    """The best policy found against the configurations tried: figure (.png, .svg), table or sketch."""
+    from invrl.tuning import curve as curves
+    from invrl.tuning.pictures import draw_curves
+
+    studies = _found(places)
+    trials, levels = curves.merged(studies), _levels(studies, level)
+    if out is not None and out.suffix in PICTURES:
+        _picture(out, lambda: draw_curves(trials, levels, out))
+        return
+    if format == "table" and not json and out is None:
+        _sketch(trials)
+    counts = () if json or format in ("csv", "json") or out else (1, 2, 3, 5, 10, 20, 50)
+    lines = curves.rows(trials, counts)
+    emit(
+        lines,
+        format=format,
+        json_flag=json,
+        out=out,
+        payload={"curves": curves.rows(trials), "levels": levels},
+    )
+    if format == "table" and levels:
+        say("level lines: " + ", ".join(f"{name} {value:.4g}" for name, value in levels.items()))
+    say("expected: mean over orders of trial; low, high: the middle 90 % of users with one seed each")
+
+
+@app.command()
+def sensitivity(
+    places: Places = None, level: Levels = None, format: Format = "table", json: Json = False, out: Out = None
+) -> None:
+    """How much each cell's result depends on its hyper-parameters."""
+    from invrl.tuning import curve as curves
+    from invrl.tuning.pictures import draw_sensitivity
+
+    studies = _found(places)
+    trials = curves.merged(studies)
+    if out is not None and out.suffix in PICTURES:
+        _picture(out, lambda: draw_sensitivity(trials, _levels(studies, level), out))
+        return
+    emit(curves.spread_rows(trials), format=format, json_flag=json, out=out)
+
+
+@app.command()
+def frontier(places: Places = None, format: Format = "table", json: Json = False, out: Out = None) -> None:
+    """Stockout rate against turnover time over the trials of studies that move the objective's weights."""
+    from invrl.tuning import frontier as frontiers
+    from invrl.tuning.pictures import draw_frontier
+
+    cells = [frontiers.frontier(study) for study in _found(places)]
+    if out is not None and out.suffix in PICTURES:
+        _picture(out, lambda: draw_frontier(cells, out))
+        return
+    equal = frontiers.equal_rows(cells)
+    payload = {"trials": frontiers.rows(cells), "equal_stockout": equal}
+    emit(frontiers.rows(cells), format=format, json_flag=json, out=out, payload=payload)
+    if equal and format == "table" and not json and out is None:
+        emit(equal, title="turnover time (days) at equal stockout rate")
+
+
+def _picture(out: Path, draw: Any) -> None:
+    from invrl.pilot.plot import check_picture
+
+    check_picture(out)
+    draw()
+    say(f"wrote {out}")
+
+
+def _levels(studies: list[Any], words: list[str] | None) -> dict[str, float]:
+    """Level lines: what the user gave, and the incumbent of the first study's best run."""
+    from invrl import runs
+    from invrl.errors import InvrlError
+
+    levels = {}
+    for word in words or []:
+        name, _, value = word.partition("=")
+        try:
+            levels[name] = float(value)
+        except ValueError:
+            raise InvrlError(f"--level `{word}` is not NAME=VALUE", hint="such as optimum=0.8543") from None
+    for run in runs.below(studies[0].path):
+        policies = run.read("results.json").get("splits", {}).get("test", {}).get("policies", {})
+        if "incumbent" in policies:
+            return {"incumbent": policies["incumbent"]["objective"][0], **levels}
+    return levels
+
+
+def _sketch(trials: list[Any]) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.text import Text
+
+    from invrl.cli.plot import COLOURS
+    from invrl.cli.sketch import sketch
+    from invrl.tuning.curve import curve
+
+    lines = [curve(cell).expected for cell in trials]
+    if max(map(len, lines)) < 2:
+        return
+    later = np.concatenate([line[min(1, line.size - 1) :] for line in lines])
+    low, high = float(later.min()), float(later.max())
+    drawn = sketch([(np.arange(1, line.size + 1), line) for line in lines], low, high, 60, 8)
+    console = Console(highlight=False)
+    for k, row in enumerate(drawn):
+        text = Text(f"{ {0: f'{high:.4g}', len(drawn) - 1: f'{low:.4g}'}.get(k, ''):>9} ", "dim")
+        for letter, who in row:
+            text.append(letter, COLOURS[who % len(COLOURS)] if who >= 0 else "")
+        console.print(text)
+    for who, cell in enumerate(trials):
+        console.print(Text(f"{'':>10}● {cell.name}", COLOURS[who % len(COLOURS)]))

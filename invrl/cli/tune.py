@@ -1,0 +1,175 @@
+"""`invrl tune`: a search over hyper-parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from invrl.cli.console import Json, emit, say
+from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, RegName, Seed
+
+EXAMPLES = """Examples:
+
+invrl tune --algo ds --reg both --trials 10
+
+invrl tune --config independent --algo ppo --reg base --trials 50 --seeds 3 --sampler quasi
+
+invrl tune --algo ds --reg base --sampler grid --space "objective.stockout_weight=choice 10 30 90"
+
+Run it again and it goes on where it was; a larger --trials adds to what is there.
+"""
+SEARCH = "Search"
+
+
+def tune(
+    overrides: Overrides = None,
+    algo: AlgoName = None,
+    reg: RegName = None,
+    config: ConfigName = None,
+    data: DataName = None,
+    trials: Annotated[int, typer.Option(min=1, help="Configurations.", rich_help_panel=SEARCH)] = 10,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each.", rich_help_panel=SEARCH)] = 1,
+    sampler: Annotated[
+        str, typer.Option(help="random, quasi, grid or tpe.", rich_help_panel=SEARCH)
+    ] = "random",
+    space: Annotated[
+        list[str] | None,
+        typer.Option(help='A line of the search space: KEY="log 1e-4 1e-2".', rich_help_panel=SEARCH),
+    ] = None,
+    only: Annotated[
+        bool, typer.Option("--only", help="Search the lines of --space alone.", rich_help_panel=SEARCH)
+    ] = False,
+    halving: Annotated[
+        int,
+        typer.Option(min=0, help="Successive halving: 1 in N goes on; 0 for none.", rich_help_panel=SEARCH),
+    ] = 0,
+    executor: Annotated[
+        str, typer.Option(help="local, or ray for a cluster.", rich_help_panel=SEARCH)
+    ] = "local",
+    seed: Seed = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="The study's name; default tune-<algo>-<reg>.", rich_help_panel="Output"),
+    ] = None,
+    out: OutDir = Path("runs"),
+    plugin: Plugin = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
+) -> None:
+    """Search hyper-parameters; many trainings in one program. Run again, it goes on."""
+    from invrl import placement
+
+    placement.prepare()
+    from invrl import session
+    from invrl.cli.options import load_config
+    from invrl.tuning import search, study
+
+    base = load_config(config, overrides, algo=algo, reg=reg, data=data, seed=seed)
+    lines = _space(None if config is None and data is not None else config, base.algo, space or [], only)
+    _check(sampler, executor, halving)
+    experiment = session.load_experiment(base)
+    plan = study.Plan(experiment.config, lines, sampler, halving, experiment.panel.fingerprint())
+    found = study.open_study(out / (name or f"tune-{base.algo}-{base.reg}"), plan)
+    if not quiet:
+        _describe(found, trials, seeds)
+    watch = _watch(found, trials, seeds, quiet)
+    try:
+        search.search(found, trials, seeds, _executor(executor, experiment.panel), watch)
+    except KeyboardInterrupt:
+        say("interrupted; run the same command again to go on")
+        raise
+    runs = search.finish(found, experiment.panel)
+    _show(found, runs, json)
+
+
+def _space(config: str | None, algo: str, words: list[str], only: bool) -> Any:
+    from invrl import config as configs
+    from invrl import registry
+    from invrl.tuning.space import space_of
+
+    if only:
+        return space_of(words)
+    return space_of(registry.get("algorithm", algo).space, configs.search_lines(config, algo), words)
+
+
+def _check(sampler: str, executor: str, halving: int) -> None:
+    from invrl.errors import InvrlError, nearest
+    from invrl.tuning.space import SAMPLERS
+
+    if sampler not in SAMPLERS:
+        raise InvrlError(f"no sampler `{sampler}`", hint=nearest(sampler, SAMPLERS))
+    if executor not in ("local", "ray"):
+        raise InvrlError(f"no executor `{executor}`", hint="local or ray")
+    if executor == "ray" and halving:
+        raise InvrlError("--halving keeps runs waiting on this machine", hint="use --executor local")
+    if halving == 1:
+        raise InvrlError("--halving 1 lets every run go on", hint="2 or 3, or 0 for none")
+
+
+def _executor(name: str, panel: Any) -> Any:
+    from invrl.tuning import search
+
+    if name == "local":
+        return search.here(panel)
+    from invrl.tuning.cluster import on_ray
+
+    return on_ray(panel)
+
+
+def _describe(found: Any, trials: int, seeds: int) -> None:
+    from invrl.tuning.study import pending
+
+    left = len(pending(found, trials, seeds))
+    say(f"[bold]{found.path}[/bold]: {trials} configurations x {seeds} seeds, {left} runs to train")
+    for dimension in found.plan.space:
+        say(f"  {dimension.key} = {dimension}")
+
+
+def _watch(found: Any, trials: int, seeds: int, quiet: bool) -> Any:
+    from invrl.tuning.study import pending
+
+    left = len(pending(found, trials, seeds))
+    count = 0
+
+    def watch(job: Any) -> None:
+        nonlocal count
+        count += 1
+        if quiet:
+            return
+        trial, seed, values = job.label
+        score = f"validation {job.score:.4f}" if not job.diverged else f"diverged: {job.diverged}"
+        words = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in values.items())
+        say(f"[{count}/{left}] trial {trial} seed {seed}: {score}, {job.seconds:.1f} s; {words}")
+
+    return watch
+
+
+def _show(found: Any, runs: list[Any], json: bool) -> None:
+    from invrl.tuning.study import best_of, trials_of
+
+    trials = trials_of(found)
+    best = best_of(trials)
+    payload = {
+        "study": str(found.path), "trials": len(trials), "best": best.number, "values": best.values,
+        "validation": best.score, "runs": [str(run.path) for run in runs],
+    }  # fmt: skip
+    if json:
+        emit([], json_flag=True, payload=payload)
+        return
+    ranked = sorted(trials, key=lambda t: (t.status != "done", t.score))[:10]
+    emit(
+        [
+            {
+                "trial": t.number,
+                **{k: str(v) for k, v in t.values.items()},
+                "validation": t.score,
+                "runs": t.status,
+            }
+            for t in ranked
+        ],
+        title=f"{found.plan.config.algo}/{found.plan.config.reg}: best of {len(trials)} on validation",
+    )
+    say(f"best: {found.path / 'best.toml'}; its runs: {', '.join(run.name for run in runs)}")
+    say(f"next: invrl compare {found.path}    invrl studies curve {found.path}")

@@ -1,0 +1,101 @@
+"""Pictures of studies, with matplotlib: tuning curves, sensitivity, frontier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from invrl.curves import COLOURS
+from invrl.tuning.curve import Trials, curve
+from invrl.tuning.frontier import Frontier
+
+FORMS = ("none", "base", "coeff", "both")
+STYLES = {"ds": "-", "ddpg": "--", "ppo": ":"}
+
+
+def _colour(reg: str) -> str:
+    return COLOURS[FORMS.index(reg) if reg in FORMS else -1]
+
+
+def draw_curves(trials: list[Trials], levels: dict[str, float], path: Path) -> None:
+    """Expected test objective against configurations tried, and against training time.
+
+    Args:
+        levels: name -> objective, drawn as level lines (the incumbent, the optimum).
+    """
+    figure, (left, right) = _figure(2)
+    for cell in trials:
+        found, look = curve(cell), {"color": _colour(cell.reg), "linestyle": STYLES.get(cell.algo, "-")}
+        k = np.arange(1, found.expected.size + 1)
+        left.plot(k, found.expected, label=cell.name, **look)
+        left.fill_between(k, found.low, found.high, color=_colour(cell.reg), alpha=0.1, linewidth=0)
+        right.plot(found.seconds, found.expected, **look)
+    for place in (left, right):
+        for name, level in levels.items():
+            place.axhline(level, color="#64748b", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+            place.annotate(name, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                           fontsize=8, color="#64748b")  # fmt: skip
+        place.set_ylim(*_limits([curve(cell).expected for cell in trials], list(levels.values())))
+    left.set(xlabel="configurations tried", ylabel="test objective of the best on validation")
+    right.set(xlabel="training time behind them, seconds", xscale="log")
+    figure.legend(loc="outside lower center", ncols=min(4, len(trials)), frameon=False)
+    _save(figure, path)
+
+
+def draw_sensitivity(trials: list[Trials], levels: dict[str, float], path: Path) -> None:
+    """How the test objective spreads over the configurations of each cell."""
+    figure, (place,) = _figure(1)
+    rng = np.random.default_rng(0)
+    for k, cell in enumerate(trials):
+        score = cell.score.mean(1)
+        across = k + 0.24 * (rng.random(score.size) - 0.5)
+        place.scatter(across, score, s=16, color=_colour(cell.reg), alpha=0.6, linewidth=0)
+        place.hlines(np.median(score), k - 0.28, k + 0.28, color=_colour(cell.reg), linewidth=2)
+    for name, level in levels.items():
+        place.axhline(level, color="#64748b", linewidth=1, linestyle=(0, (4, 3)), zorder=0, label=name)
+    place.set_xticks(range(len(trials)), [cell.name for cell in trials])
+    place.set(ylabel="test objective of each configuration")
+    scores = np.concatenate([cell.score.mean(1) for cell in trials])
+    if scores.min() > 0 and scores.max() > 5 * scores.min():
+        place.set_yscale("log")
+    _save(figure, path)
+
+
+def draw_frontier(cells: list[Frontier], path: Path) -> None:
+    """Stockout rate against turnover time, one line per cell."""
+    figure, (place,) = _figure(1)
+    for cell in cells:
+        algo, _, reg = cell.name.partition("/")
+        place.plot(cell.turnover_time, 100 * cell.stockout_rate, marker="o", markersize=4,
+                   color=_colour(reg), linestyle=STYLES.get(algo, "-"), label=cell.name)  # fmt: skip
+    place.set(xlabel="turnover time, days", ylabel="stockout rate, %", yscale="log")
+    place.legend(frameon=False)
+    _save(figure, path)
+
+
+def _figure(across: int) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2 * across + 0.6, 4.0), layout="constrained")
+    places = np.atleast_1d(figure.subplots(1, across, sharey=across > 1))
+    for place in places:
+        place.spines[["top", "right"]].set_visible(False)
+        place.tick_params(labelsize=9)
+    return figure, places
+
+
+def _limits(lines: list[np.ndarray], levels: list[float]) -> tuple[float, float]:
+    """From the best to where the second configuration leads: the first alone may be anything."""
+    values = np.concatenate([line[min(1, line.size - 1) :] for line in lines] + [np.array(levels)])
+    low, high = float(values.min()), float(values.max())
+    pad = 0.06 * ((high - low) or abs(high) or 1.0)
+    return low - pad, high + pad
+
+
+def _save(figure: Any, path: Path) -> None:
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "invrl"}):  # text stays text
+        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -1,0 +1,431 @@
+"""The search: spaces, many runs in one program, the study on disk, and what it says in the end."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from builders import make_config, poisson_panel
+
+from invrl import checkpoints, runs, training
+from invrl.cli import app, main
+from invrl.config import Config
+from invrl.errors import InvrlError
+from invrl.experiment import Experiment
+from invrl.tuning import curve, frontier, lanes, search, space, study
+from invrl.tuning.lanes import Job
+
+PANEL = poisson_panel(60, 30)
+WORDS = (
+    "network.hidden=[8]", "train.updates=8", "train.evaluate_every=2", "train.patience=0",
+    "split.validation_days=8", "split.test_days=8", "split.warmup_days=6", "split.history_days=7",
+    "ddpg.hidden=[8]", "ddpg.minibatch=32", "ddpg.gradient_steps=4", "ddpg.critic_warmup=4",
+    "ppo.hidden=[8]", "ppo.minibatch=64", "evaluation.bootstrap=20",
+)  # fmt: skip
+
+
+def config(*words: str) -> Config:
+    return make_config("algo=ds", "reg=base", *WORDS, *words)
+
+
+# ---- the space -----------------------------------------------------------------------------
+
+
+def test_values_of_a_range() -> None:
+    log = space.parse("ds.learning_rate", "log 1e-4 1e-2")
+    assert [log.at(u) for u in (0.0, 0.5)] == [1e-4, 1e-3]
+    assert space.parse("ppo.gamma", "uniform 0.9 1").at(0.25) == 0.925
+    hidden = space.parse("network.hidden", "choice 32,32 64,")
+    assert [hidden.at(u) for u in (0.0, 0.49, 0.5, 0.99)] == [[32, 32], [32, 32], [64], [64]]
+    assert space.parse("network.hidden", str(hidden)).values[0] == [32, 32]
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "says"),
+    [
+        ("ds.learning_rat", "log 1 2", "no key `ds.learning_rat`"),
+        ("ds.learning_rate", "loguniform 1 2", "no range"),
+        ("ds.learning_rate", "log 0 2", "empty"),
+        ("ds.learning_rate", "uniform 2 1", "empty"),
+        ("ds.learning_rate", "uniform 1", "two numbers"),
+    ],
+)
+def test_lines_that_make_no_sense(key: str, line: str, says: str) -> None:
+    with pytest.raises(InvrlError, match=says):
+        space.parse(key, line)
+
+
+def test_later_lines_replace_and_drop_earlier_ones() -> None:
+    found = space.space_of(
+        {"ds.learning_rate": "log 1e-4 1", "ppo.gamma": "uniform 0 1"},
+        ["ppo.gamma=", "ds.clip_norm=choice 1"],
+    )
+    assert [d.key for d in found] == ["ds.learning_rate", "ds.clip_norm"]
+
+
+SPACE = space.space_of({"ds.learning_rate": "log 1e-4 1e-1", "ds.clip_norm": "choice 0.5 1 5"})
+
+
+@pytest.mark.parametrize("name", ["random", "quasi", "tpe"])
+def test_a_trial_depends_on_its_number_alone(name: str) -> None:
+    pytest.importorskip("optuna") if name == "tpe" else None
+    known = [(space.random(SPACE, t, 1, []), float(t)) for t in range(space.BATCH)]
+    draw = space.SAMPLERS[name]
+    proposals = [draw(SPACE, t, 0, known) for t in range(20)]
+    assert (
+        [draw(SPACE, t, 0, known) for t in range(20)]
+        == proposals
+        != [draw(SPACE, t, 1, known) for t in range(20)]
+    )
+    rates = np.log10([p["ds.learning_rate"] for p in proposals])
+    assert len(set(rates)) > 10 and rates.min() >= -4 and rates.max() <= -1
+    if name == "quasi":  # 16 points of a Sobol sequence: one in each sixteenth
+        assert sorted(((rates[:16] + 4) / 3 * 16).astype(int)) == list(range(16))
+
+
+def test_the_parzen_estimator_goes_where_scores_were_low() -> None:
+    pytest.importorskip("optuna")
+    known = [(space.random(SPACE, t, 1, []), 0.0) for t in range(30)]
+    known = [(v, abs(math.log10(v["ds.learning_rate"]) + 2)) for v, _ in known]  # best at 1e-2
+    rates = np.log10([space.tpe(SPACE, t, 0, known)["ds.learning_rate"] for t in range(30, 50)])
+    assert (
+        np.abs(rates + 2).mean()
+        < 0.5
+        < np.abs(np.log10([v["ds.learning_rate"] for v, _ in known]) + 2).mean()
+    )
+
+
+def test_a_grid_is_all_combinations() -> None:
+    both = space.space_of({"ds.clip_norm": "choice 1 2", "ds.batch_pairs": "choice 3 4"})
+    found = [tuple(space.grid(both, t, 0, []).values()) for t in range(space.size(both))]
+    assert found == [(1, 3), (1, 4), (2, 3), (2, 4)]
+    with pytest.raises(InvrlError, match="wants choices"):
+        space.grid(SPACE, 0, 0, [])
+
+
+# ---- many runs in one program --------------------------------------------------------------
+
+
+def trained(jobs: list[Job], limit: int = 8, width: int = 1, devices: int = 2) -> list[Job]:
+    experiment = Experiment(lanes.shape_of(jobs[0].config), PANEL, devices=1)
+    program = lanes.make_program(experiment, width, devices)
+    ended: list[Job] = []
+    lanes.run(program, jobs, limit, ended.append)
+    assert len(ended) == len(jobs)
+    return jobs
+
+
+def alone(config: Config) -> training.Loop:
+    experiment = Experiment(config, PANEL, devices=1)
+    return training.train(experiment, training.start(experiment), lambda loop, metrics: None)
+
+
+@pytest.mark.parametrize("algo", ["ds", "ddpg", "ppo"])
+def test_a_run_in_a_lane_is_the_run_alone(algo: str) -> None:
+    """Three runs on two lanes, with numbers and seeds of their own."""
+    rate = "ddpg.actor_learning_rate" if algo == "ddpg" else f"{algo}.learning_rate"
+    configs = [
+        replace(config(f"algo={algo}", f"{rate}={r}"), seed=s) for r, s in [(1e-3, 0), (1e-2, 0), (1e-3, 5)]
+    ]
+    jobs = trained([Job(c) for c in configs])
+    for job, c in zip(jobs, configs, strict=True):
+        loop = alone(c)
+        assert int(job.loop.update) == 8
+        assert float(job.loop.best_score) == pytest.approx(float(loop.best_score), rel=1e-4)
+        for a, b in zip(jax.tree.leaves(job.loop.best), jax.tree.leaves(loop.best), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    assert len({float(job.loop.best_score) for job in jobs}) == 3
+
+
+def test_lanes_do_not_care_about_their_neighbours() -> None:
+    """A run that diverges leaves the others bit for bit as they are without it."""
+    good = [replace(config(), seed=s) for s in range(3)]
+    bad = config("ds.learning_rate=1e30")
+    without = trained([Job(c) for c in good])
+    between = trained([Job(c) for c in [good[0], bad, good[1], good[2]]])
+    assert "update" in between[1].diverged and between[1].score == math.inf
+    for a, b in zip(without, [between[0], *between[2:]], strict=True):
+        assert a.log and [{k: v for k, v in line.items() if "seconds" not in k} for line in a.log] == [
+            {k: v for k, v in line.items() if "seconds" not in k} for line in b.log
+        ]
+
+
+def test_lanes_side_by_side_on_one_device() -> None:
+    """vmapped, as on a GPU."""
+    configs = [replace(config(), seed=s) for s in range(3)]
+    for job, c in zip(trained([Job(c) for c in configs], width=3, devices=1), configs, strict=True):
+        assert float(job.loop.best_score) == pytest.approx(float(alone(c).best_score), rel=1e-4)
+
+
+def test_a_run_may_pause_at_a_limit() -> None:
+    paused = trained([Job(config())], limit=4)[0]
+    assert int(paused.loop.update) == 4 and not paused.ended
+    whole, paused = trained([Job(config())])[0], trained([paused])[0]
+    assert [line["loss"] for line in paused.log] == [line["loss"] for line in whole.log]
+
+
+def test_runs_that_stop_early_make_room() -> None:
+    """Patience 1 and no improvement: each run ends after its second look."""
+    stubborn = config("train.patience=1", "train.min_improvement=0.9", "ds.learning_rate=0")
+    jobs = trained([Job(replace(stubborn, seed=s)) for s in range(4)])
+    assert [int(job.loop.update) for job in jobs] == [4] * 4
+
+
+def test_shapes() -> None:
+    same = [
+        config(),
+        config("ds.learning_rate=1"),
+        config("objective.stockout_weight=5"),
+        replace(config(), seed=3),
+    ]
+    other = [config("network.hidden=[9]"), config("reg=none"), config("train.updates=9"), config("algo=ppo")]
+    assert len({repr(lanes.shape_of(c)) for c in same}) == 1
+    assert len({repr(lanes.shape_of(c)) for c in same + other}) == 5
+
+
+# ---- the study on disk ---------------------------------------------------------------------
+
+
+def make_study(path: Path, sampler: str = "random", halving: int = 0, *words: str) -> study.Study:
+    plan = study.Plan(config(*words), SPACE, sampler, halving, PANEL.fingerprint())
+    return study.open_study(path, plan)
+
+
+def conduct(found: study.Study, trials: int, seeds: int = 2) -> list[runs.Run]:
+    search.search(found, trials, seeds, search.here(PANEL), lambda job: None)
+    return search.finish(found, PANEL)
+
+
+def lines(found: study.Study, name: str = "trials.jsonl") -> list[dict]:
+    """What must not depend on how a study went."""
+    kept = [{k: v for k, v in r.items() if k != "seconds"} for r in found.records(name)]
+    return sorted(kept, key=lambda r: (r["trial"], r["seed"]))
+
+
+def test_a_study_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole, parts = make_study(tmp_path / "whole"), make_study(tmp_path / "parts")
+    best = conduct(whole, 5)
+    conduct(parts, 2)
+    log = parts.path / "trials.jsonl"
+    first = log.read_bytes()
+    log.write_bytes(first[:-9])  # killed while it wrote a line
+    conduct(parts, 5)
+    assert lines(parts) == lines(whole) and lines(parts, "test.jsonl") == lines(whole, "test.jsonl")
+    assert log.read_bytes().startswith(first[: first.rstrip().rfind(b"\n")])  # append-only
+    assert [run.name for run in best] == ["best-0", "best-1"]
+    chosen = min(study.trials_of(whole), key=lambda t: t.score)
+    tests = [r["test"]["objective"] for r in lines(whole, "test.jsonl") if r["trial"] == chosen.number]
+    for run, test in zip(best, tests, strict=True):
+        content = run.read("results.json")
+        assert content["splits"]["test"]["policies"]["ds/base"]["objective"][0] == pytest.approx(
+            test, rel=1e-5
+        )
+        assert run.read("manifest.json")["trials"] == 5
+    assert (whole.path / "best.toml").read_text() == (best[0].path / "config.toml").read_text()
+
+
+def test_another_plan_is_refused(tmp_path: Path) -> None:
+    make_study(tmp_path / "one")
+    with pytest.raises(InvrlError, match=r"one is another study: config\.train\.updates was 8, is 9"):
+        make_study(tmp_path / "one", "random", 0, "train.updates=9")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("precious")
+    with pytest.raises(InvrlError, match="is no study"):
+        make_study(tmp_path / "notes")
+
+
+def test_halving_prunes_the_worse_half(tmp_path: Path) -> None:
+    found = make_study(tmp_path / "study", halving=2)
+    conduct(found, 4)
+    trials = study.trials_of(found)
+    assert sorted(t.status for t in trials) == ["done", "pruned", "pruned", "pruned"]
+    updates = {r["trial"]: r["updates"] for r in found.records()}
+    assert sorted(updates.values()) == [2, 2, 4, 8]
+    (winner,) = [t for t in trials if t.status == "done"]
+    first = {t.number: json.loads(found.curve(t.number, 0).read_text().splitlines()[0]) for t in trials}
+    second = {t.number: json.loads(found.curve(t.number, 1).read_text().splitlines()[0]) for t in trials}
+    mean = {n: first[n]["validation_objective"] + second[n]["validation_objective"] for n in first}
+    assert winner.number in sorted(mean, key=mean.get)[:2]
+
+
+def test_a_study_where_all_diverge(tmp_path: Path) -> None:
+    wild = space.space_of({"ds.learning_rate": "log 1e29 1e30"})
+    found = study.open_study(tmp_path / "s", study.Plan(config(), wild, "random", 0, PANEL.fingerprint()))
+    with pytest.raises(InvrlError, match="every configuration diverged") as caught:
+        conduct(found, 2, 1)
+    assert caught.value.exit_code == 3
+    assert {r["status"] for r in found.records()} == {"diverged"}
+
+
+def test_a_killed_study_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
+    """kill -9 after the first run has ended, then the same command again."""
+    words = ["tune", "--config", "quickstart", "--algo", "ds", "--reg", "base", "--trials", "3", "--quiet",
+             "--only", "--space", "ds.learning_rate=log 1e-4 1e-1", "data.options.pairs=40",
+             "train.updates=40", "network.hidden=[8]", "evaluation.bootstrap=20"]  # fmt: skip
+    command = [sys.executable, "-m", "invrl", *words, "--out"]
+    log = tmp_path / "killed" / "tune-ds-base" / "trials.jsonl"
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    patience = time.monotonic() + 120
+    while not (log.exists() and log.read_bytes()) and process.poll() is None and time.monotonic() < patience:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(log.read_text().splitlines()) > 0
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True)
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    killed, whole = (study.read_study(tmp_path / n / "tune-ds-base") for n in ("killed", "whole"))
+    assert lines(killed) == lines(whole) and lines(killed, "test.jsonl") == lines(whole, "test.jsonl")
+    assert len(killed.records()) == 3
+
+
+# ---- what it says --------------------------------------------------------------------------
+
+
+def test_the_expected_best_by_hand() -> None:
+    """Three trials; of two drawn, the best is the first with chance 2/3, else the second."""
+    validation, score = np.array([3.0, 1.0, 2.0]), np.array([30.0, 10.0, 20.0])
+    assert curve.best_of(validation, score) == pytest.approx([20, 10 * 2 / 3 + 20 / 3, 10])
+
+
+def test_the_band_holds_the_luck_of_order_and_seeds() -> None:
+    rng = np.random.default_rng(0)
+    score = rng.normal(10, 1, (40, 1)) + rng.normal(0, 0.2, (40, 3))
+    found = curve.curve(curve.Trials("ds", "base", score, score, np.full(40, 2.0)))
+    assert (found.low <= found.expected).all() and (np.diff(found.expected) <= 1e-12).all()
+    assert found.seconds[9] == 20
+    assert found.high[0] - found.low[0] == pytest.approx(2 * 1.645, rel=0.25)  # one draw of N(10, 1)
+    assert (
+        found.low[-1] == found.high[-1] or found.high[-1] - found.low[-1] < 0.6
+    )  # all 40: only seeds differ
+
+
+def test_curves_of_a_study(tmp_path: Path) -> None:
+    found = make_study(tmp_path / "study")
+    conduct(found, 3)
+    trials = curve.trials_in(found)
+    tests = {(r["trial"], r["seed"]): r["test"]["objective"] for r in found.records("test.jsonl")}
+    np.testing.assert_allclose(trials.score, [[tests[t, s] for s in range(2)] for t in range(3)])
+    last = curve.rows([trials])[-1]
+    assert last["configurations"] == 3
+    best = study.best_of(study.trials_of(found)).number
+    assert last["expected"] == pytest.approx(np.mean([tests[best, s] for s in range(2)]))
+
+
+def test_frontiers_at_equal_stockout() -> None:
+    def cell(name: str, days: list[float]) -> frontier.Frontier:
+        return frontier.Frontier(name, ("a", "b", "c"), np.array([0.10, 0.06, 0.02]), np.array(days))
+
+    cells = [cell("ds/none", [2, 4, 8]), cell("ds/both", [1, 3, 7])]
+    assert frontier.at_stockout(cells[0], 0.04) == 6 and math.isnan(frontier.at_stockout(cells[0], 0.2))
+    rows = frontier.equal_rows(cells)
+    assert [row["stockout rate (%)"] for row in rows] == pytest.approx([10, 8, 6, 4, 2])
+    assert [row["ds/none"] - row["ds/both"] for row in rows] == pytest.approx([1] * 5)
+
+
+# ---- the commands --------------------------------------------------------------------------
+
+
+def test_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["invrl", *words])
+        app(standalone_mode=False)
+        return capsys.readouterr().out
+
+    grid = ("--sampler", "grid", "--only", "--space", "objective.stockout_weight=choice 5 100", "--quiet")
+    small = ("data.options.pairs=40", "train.updates=40", "network.hidden=[8]", "evaluation.bootstrap=20")
+    payload = json.loads(
+        call("tune", "--algo", "ds", "--reg", "base", *grid, "--name", "front", *small, "--json")
+    )
+    assert payload["trials"] == 2 and Path(payload["runs"][0]).exists()
+    rows = json.loads(call("studies", "frontier", "--json"))["trials"]
+    assert [row["weights"] for row in rows] == ["stockout_weight 5", "stockout_weight 100"]
+    assert rows[0]["stockout rate (%)"] > rows[1]["stockout rate (%)"]
+    assert rows[0]["turnover time (days)"] < rows[1]["turnover time (days)"]
+    assert "front" in call("studies", "ls") and "5" in call("studies", "show", "runs/front")
+    curves = json.loads(call("studies", "curve", "--json", "--level", "optimum=1"))
+    assert {"incumbent", "optimum"} <= set(curves["levels"]) and len(curves["curves"]) == 2
+    assert call("studies", "sensitivity", "--format", "csv").startswith("cell,")
+    for name, what in (("c.png", "curve"), ("s.svg", "sensitivity"), ("f.svg", "frontier")):
+        call("studies", what, "--out", name)
+        assert (tmp_path / name).stat().st_size > 1000
+    cells = json.loads(call("compare", "--json"))["cells"]
+    assert {c["algo"]: c["trials"] for c in cells}["ds"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--sampler", "sobol"), "no sampler `sobol`"),
+        (("--executor", "slurm"), "no executor `slurm`"),
+        (("--space", "ds.rate=log 1 2"), "no key `ds.rate`"),
+        (("--halving", "1"), "lets every run go on"),
+    ],
+)
+def test_bad_words(
+    words: tuple, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["invrl", "tune", "--algo", "ds", *words])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2 and says in capsys.readouterr().err
+
+
+def kill_one_worker() -> None:
+    """kill -9 the first worker process seen at work."""
+    patience = time.monotonic() + 60
+    while time.monotonic() < patience:
+        for place in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                at_work = place.read_bytes().startswith(b"ray::_work")
+            except OSError:
+                continue
+            if at_work:
+                os.kill(int(place.parent.name), signal.SIGKILL)
+                return
+        time.sleep(0.01)
+    raise AssertionError("no worker was seen")
+
+
+def test_on_a_ray_cluster(tmp_path: Path) -> None:
+    """Two workers, one of them killed: the same study as on this machine."""
+    ray = pytest.importorskip("ray")
+    from invrl.tuning.cluster import on_ray
+
+    here, there = make_study(tmp_path / "here"), make_study(tmp_path / "there")
+    conduct(here, 3)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    killer = threading.Thread(target=kill_one_worker)
+    killer.start()
+    try:
+        search.search(there, 3, 2, on_ray(PANEL), lambda job: None)
+    finally:
+        killer.join()
+        ray.shutdown()
+    search.finish(there, PANEL)
+    assert lines(there) == lines(here) and lines(there, "test.jsonl") == lines(here, "test.jsonl")
+
+
+def test_policies_of_a_study_are_those_it_tested(tmp_path: Path) -> None:
+    found = make_study(tmp_path / "study")
+    (run, _) = conduct(found, 1)
+    experiment = Experiment(run.config, PANEL)
+    like = training.start(experiment).best
+    a, b = checkpoints.load(run.best, like), checkpoints.load(found.policy(0, 0), like)
+    assert jax.tree.all(jax.tree.map(np.array_equal, a, b))
