@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +25,7 @@ BLOCK = {"cpu": 512, "gpu": 1 << 16, "tpu": 1 << 16}
 def prepare() -> None:
     """Set up the process for a command; must run before jax starts its backends."""
     use_all_cores()
+    keep_compiled()
 
 
 def use_all_cores() -> None:
@@ -32,6 +34,14 @@ def use_all_cores() -> None:
     if "xla_force_host_platform_device_count" not in flags:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={cores}".strip()
+
+
+def keep_compiled() -> None:
+    """Programs compiled once are kept for the next command, unless JAX_COMPILATION_CACHE_DIR says where."""
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "invrl" / "compiled"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 class Plan(NamedTuple):

@@ -231,3 +231,16 @@ def test_nothing_is_overwritten(tmp_path):
     with pytest.raises(InvrlError, match="same name"):
         write_panel(clash, tmp_path / "q.csv")
     assert [p.name for p in tmp_path.iterdir()] == ["p.parquet"]
+
+
+def test_a_sample_of_pairs_is_always_the_same(tmp_path):
+    demand = np.arange(40.0).reshape(2, 20)
+    lines = [f"d{day},S{i},W,{demand[k, i]}" for k, day in enumerate((1, 2)) for i in range(20)]
+    rows = [line.replace("d1,", "2024-01-01,").replace("d2,", "2024-01-02,") for line in lines]
+    path = tmp_path / "sales.csv"
+    path.write_text("\n".join(["date,sku,warehouse,demand", *rows]) + "\n")
+    few = read_panel(path, pairs=5)
+    assert few.pairs == 5 and read_panel(path, pairs=50).pairs == read_panel(path).pairs == 20
+    assert list(few.sku) == list(read_panel(path, pairs=5).sku)
+    for k, name in enumerate(few.sku):
+        assert list(few.demand[:, k]) == list(demand[:, int(name[1:])])

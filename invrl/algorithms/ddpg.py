@@ -5,11 +5,9 @@ then, `gradient_steps` times: sample a minibatch, set the targets, update the cr
 actor, let the target networks follow. The environment is the one simulator, many pairs at once.
 An action is the head's raw output (an order, a level or coefficients in the head's unit).
 
-Switches of TD3 (Fujimoto et al. 2018): `twin`, `actor_every`, `target_noise`. Unlike there, the
-target networks follow in every gradient step.
+Switches of TD3 (Fujimoto et al. 2018): `twin`, `actor_every`, `target_noise`; targets follow in every step.
 
-Every device rolls out its own pairs into its own part of the replay buffer and samples its part
-of each minibatch; gradients are summed.
+Every device has its own pairs, replay buffer and part of each minibatch; gradients are summed.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from invrl.algorithms.chunk import data_parallel
 from invrl.algorithms.contract import Algorithm, Metrics, Problem, Update
 from invrl.algorithms.critics import Critic, make_critic
 from invrl.algorithms.experience import Box, Explore, Trajectory, box, gather, joined, rollout_rows, rows
-from invrl.algorithms.optimizer import adam, cosine
+from invrl.algorithms.optimizer import adam, cosine, follow
 from invrl.algorithms.replay import Replay
 from invrl.algorithms.returns import Units, discounts, following, td_target
 from invrl.config import Config
@@ -274,11 +272,6 @@ def actor_loss(
     raw = bounds.clip(wanted)
     q = learner.critic.value(critic, batch.inputs.T, raw)[0]
     return (share * (((wanted - raw) ** 2).sum(0) - q)).sum()
-
-
-def follow(target: Any, online: Any, tau: Array | float) -> Any:
-    """theta' <- tau theta + (1 - tau) theta' (Polyak averaging)."""
-    return jax.tree.map(lambda old, new: old + tau * (new - old), target, online)
 
 
 def _errors(workers: Workers, q: Array, y: Array, share: Array) -> Metrics:

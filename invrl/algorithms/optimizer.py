@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
@@ -24,3 +27,8 @@ def cosine(start: Array | float, end: Array | float, progress: Array) -> Array:
     """From `start` to `end` as progress goes from 0 to 1."""
     share = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(progress, 0.0, 1.0)))
     return end + (start - end) * share
+
+
+def follow(target: Any, online: Any, tau: Array | float) -> Any:
+    """theta' <- tau theta + (1 - tau) theta' (Polyak averaging)."""
+    return jax.tree.map(lambda old, new: old + tau * (new - old), target, online)

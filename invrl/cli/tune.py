@@ -32,7 +32,7 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="Configurations.", rich_help_panel=SEARCH)] = 10,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each.", rich_help_panel=SEARCH)] = 1,
     sampler: Annotated[
-        str, typer.Option(help="random, quasi, grid or tpe.", rich_help_panel=SEARCH)
+        str, typer.Option(help="random, quasi, grid, tpe; fixed: only the seeds differ.", rich_help_panel=SEARCH)
     ] = "random",
     space: Annotated[
         list[str] | None,
@@ -67,7 +67,7 @@ def tune(
     from invrl.tuning import search, study
 
     base = load_config(config, overrides, algo=algo, reg=reg, data=data, seed=seed)
-    lines = _space(None if config is None and data is not None else config, base.algo, space or [], only)
+    lines = () if sampler == "fixed" else _space(config, base.algo, space or [], only)
     _check(sampler, executor, halving)
     experiment = session.load_experiment(base)
     plan = study.Plan(experiment.config, lines, sampler, halving, experiment.panel.fingerprint())

@@ -38,6 +38,7 @@ def read_panel(
     knowledge: str = "known",
     gaps: str = "error",
     start: str = "2024-01-01",
+    pairs: int = 0,
 ) -> Panel:
     """The panel in a CSV or Parquet file, in long or wide form.
 
@@ -52,6 +53,7 @@ def read_panel(
         knowledge: what the demand column is, as in `Panel`; `known` gives way to the file's own word.
         gaps: `error`, or `zero`: a pair-day without a row is a day without demand.
         start: date of `d_1` in a wide file.
+        pairs: keep so many pairs, drawn evenly and always the same; 0 keeps all.
 
     Raises:
         InvrlError: naming the file, the line or row, and the value.
@@ -60,9 +62,11 @@ def read_panel(
         raise InvrlError(f"no way `{gaps}` to take gaps", hint=nearest(gaps, GAPS))
     file = open_table(path)
     roles = _roles(file, {"ahead": ahead, "after": after, "static": static}, knowledge, gaps)
-    if is_wide(file):
-        return read_wide(file, columns or {}, roles, _day(start))
-    return read_long(file, columns or {}, roles)
+    named = columns or {}
+    panel = read_wide(file, named, roles, _day(start)) if is_wide(file) else read_long(file, named, roles)
+    if not 0 < pairs < panel.pairs:
+        return panel
+    return panel.take(np.sort(np.random.default_rng(0).choice(panel.pairs, pairs, replace=False)))
 
 
 def _roles(file: TableFile, given: Mapping[str, Sequence[str]], knowledge: str, gaps: str) -> Roles:

@@ -128,6 +128,11 @@ def grid(space: tuple[Dimension, ...], trial: int, seed: int, known: History) ->
     return dict(zip((d.key for d in space), points[trial % len(points)], strict=True))
 
 
+def fixed(space: tuple[Dimension, ...], trial: int, seed: int, known: History) -> dict[str, Any]:
+    """The config as it is: one configuration, its seeds side by side in one program."""
+    return {}
+
+
 def tpe(space: tuple[Dimension, ...], trial: int, seed: int, known: History) -> dict[str, Any]:
     """The tree-structured Parzen estimator (Bergstra et al. 2011), by Optuna."""
     try:
@@ -160,10 +165,12 @@ BATCH = 10
 """Trials that an adaptive sampler proposes at once; it knows only those of the batches before, so
 that a study comes out the same however its runs are scheduled."""
 
-SAMPLERS = {"random": random, "quasi": quasi, "grid": grid, "tpe": tpe}
+SAMPLERS = {"random": random, "quasi": quasi, "grid": grid, "fixed": fixed, "tpe": tpe}
 ADAPTIVE = ("tpe",)
 
 
-def size(space: tuple[Dimension, ...]) -> int:
-    """Points of a grid."""
-    return math.prod(len(d.values) for d in space)
+def most(sampler: str, space: tuple[Dimension, ...]) -> float:
+    """Different trials that a sampler has."""
+    if sampler == "grid":
+        return math.prod(len(d.values) for d in space)
+    return 1 if sampler == "fixed" else math.inf

@@ -28,7 +28,7 @@ from invrl import config as configs
 from invrl.config import Config
 from invrl.errors import InvrlError
 from invrl.tuning.lanes import Job
-from invrl.tuning.space import ADAPTIVE, BATCH, SAMPLERS, Dimension, History, parse, size
+from invrl.tuning.space import ADAPTIVE, BATCH, SAMPLERS, Dimension, History, most, parse
 
 
 class Plan(NamedTuple):
@@ -233,8 +233,7 @@ def best_of(trials: list[Trial]) -> Trial:
 
 def pending(study: Study, trials: int, seeds: int) -> list[tuple[int, int]]:
     """(trial, seed) that no line of the log has yet."""
-    if study.plan.sampler == "grid":
-        trials = min(trials, size(study.plan.space))
+    trials = int(min(trials, most(study.plan.sampler, study.plan.space)))
     done = {(r["trial"], r["seed"]) for r in study.records()}
     first = study.plan.config.seed
     wanted = [(t, s) for t in range(trials) for s in range(first, first + seeds)]
