@@ -38,13 +38,14 @@ def ls(
 
 
 def _row(run: Any) -> dict[str, Any]:
-    from invrl import runs
+    from invrl import registry, runs
 
     content, config = run.read("results.json"), run.config
+    cell = config.algo if config.algo in registry.BASELINES else f"{config.algo}/{config.reg}"
     test = content.get("splits", {}).get("test", {}).get("policies", {}).get(content.get("policy"), {})
     return {
         "run": run.name,
-        "cell": f"{config.algo}/{config.reg}",
+        "cell": cell,
         "data": config.data.path or config.data.source,
         "seed": config.seed,
         "status": runs.status(run),
@@ -59,8 +60,7 @@ def show(
     json: Json = False,
 ) -> None:
     """One run: its manifest, learning curve and results."""
-    from invrl import config as configs
-    from invrl import runs
+    from invrl import configs, runs
     from invrl.cli.train import show as show_results
 
     run = runs.find(name)
