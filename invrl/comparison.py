@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from invrl import registry
-from invrl.config import to_tree
+from invrl.configs import to_tree
 from invrl.errors import InvrlError
 from invrl.intervals import Estimate, estimate
 from invrl.runs import Run

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from invrl import config as configs
+from invrl import configs
 from invrl.config import Config
 from invrl.errors import InvrlError, nearest
 

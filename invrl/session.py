@@ -12,8 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from invrl import breakdown, checkpoints, placement, registry, results, runs, trace, training
-from invrl import config as configs
+from invrl import breakdown, checkpoints, configs, placement, registry, results, runs, trace, training
 from invrl.config import Config, Data
 from invrl.demand.episodes import Dataset
 from invrl.demand.features import Normaliser

@@ -22,7 +22,7 @@ placement.prepare()  # before jax starts
 import jax  # noqa: E402
 
 from invrl import registry  # noqa: E402
-from invrl.config import load  # noqa: E402
+from invrl.configs import load  # noqa: E402
 from invrl.evaluation import learned, make_simulate  # noqa: E402
 from invrl.experiment import Experiment  # noqa: E402
 from invrl.training import start  # noqa: E402

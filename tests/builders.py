@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from invrl import config as configs
+from invrl import configs
 from invrl.config import Config
 from invrl.demand.panel import Panel
 from invrl.experiment import Experiment

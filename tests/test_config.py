@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from invrl import config as configs
-from invrl.config import Config, flatten, load, merge, parse_override, to_toml, to_tree
+from invrl import configs
+from invrl.config import Config
+from invrl.configs import flatten, load, merge, parse_override, to_toml, to_tree
 from invrl.errors import InvrlError
 
 

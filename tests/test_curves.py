@@ -13,7 +13,8 @@ import pytest
 from invrl import curves
 from invrl.cli import main
 from invrl.cli.sketch import sketch
-from invrl.config import Config, to_toml
+from invrl.config import Config
+from invrl.configs import to_toml
 from invrl.errors import InvrlError
 from invrl.runs import Run
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-from invrl import config, optima, session
+from invrl import configs, optima, session
 from invrl.demand.synthetic import independent_low
 from invrl.evaluation import Rule, make_simulate
 from invrl.simulator import Action, Episode, Observation
@@ -15,7 +15,7 @@ from invrl.simulator import Action, Episode, Observation
 
 @pytest.mark.parametrize(("law", "published"), [("true", 0.8592), ("empirical", 0.8670)])
 def test_the_simulator_repeats_the_published_loss(law: str, published: float) -> None:
-    loaded = config.load("independent")
+    loaded = configs.load("independent")
     experiment = session.load_experiment(loaded)
     train = experiment.panel.demand[:, experiment.parts["train"].pairs].T
     pmf = optima.uniform_pmf(independent_low()) if law == "true" else optima.empirical_pmf(train.T)

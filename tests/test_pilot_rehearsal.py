@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from invrl import config as configs
+from invrl import configs
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
 from invrl.pilot import rehearsal

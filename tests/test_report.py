@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from invrl import config, pictures, session
+from invrl import configs, pictures, session
 from invrl.cli import main
 from invrl.errors import InvrlError
 from invrl.evaluation import classical
@@ -39,7 +39,7 @@ SMALL = (
 
 def finished(folder: Path, *words: str, **cell: str) -> Run:
     """A run on one review period: its groups share their longest lead time."""
-    experiment = session.load_experiment(config.load(None, [*SMALL, *words], **cell))
+    experiment = session.load_experiment(configs.load(None, [*SMALL, *words], **cell))
     run = session.begin(experiment, folder, f"{experiment.config.algo}-{experiment.config.reg}")
     session.train(experiment, run, lambda loop, metrics: None)
     return run
@@ -52,7 +52,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished(folder, reg="base")
     run = finished(folder, reg="both")
     worse = Run(Path(shutil.copytree(run.path, folder / "ds-both-worse")))
-    settings = config.to_toml(replace(run.config, ds=replace(run.config.ds, learning_rate=1e-4)))
+    settings = configs.to_toml(replace(run.config, ds=replace(run.config.ds, learning_rate=1e-4)))
     (worse.path / "config.toml").write_text(settings)
     content = worse.read("results.json")
     content["splits"]["validation"]["policies"]["ds/both"]["objective"] = [99.0, 98.0, 100.0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from invrl import comparison, config, runs, session
+from invrl import comparison, configs, runs, session
 from invrl.errors import InvrlError
 
 SMALL = (
@@ -22,7 +22,7 @@ SMALL = (
 
 
 def begin(tmp_path: Path, *words: str, **cell: str) -> tuple:
-    loaded = config.load(None, [*SMALL, *words], **cell)
+    loaded = configs.load(None, [*SMALL, *words], **cell)
     experiment = session.load_experiment(loaded)
     return experiment, session.begin(experiment, tmp_path, "run")
 

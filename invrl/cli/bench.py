@@ -63,7 +63,7 @@ def bench(
     placement.prepare()
     import jax
 
-    from invrl import benchmark, config
+    from invrl import benchmark, configs
 
     jax.config.update("jax_enable_compilation_cache", False)  # compile times are to be cold
     if preset not in benchmark.PRESETS:
@@ -71,7 +71,7 @@ def bench(
     given = {"pairs": pairs, "days": days, "review_period": review_period}
     sizes = benchmark.PRESETS[preset]._replace(**{k: _numbers(k, text) for k, text in given.items() if text})
     names = what.split(",") if what else list(benchmark.WORKS)
-    record = _run(benchmark.cases(names, sizes), config.load(None, overrides or ()), repeats, block)
+    record = _run(benchmark.cases(names, sizes), configs.load(None, overrides or ()), repeats, block)
     if old is not None:
         record["comparison"] = benchmark.compare(record["results"], old["results"], tolerance)
     _show(record, format, json)

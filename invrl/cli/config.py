@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from invrl import config as configs
+from invrl import configs
 from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import AlgoName, Overrides, RegName
 from invrl.errors import InvrlError

@@ -123,7 +123,8 @@ def describe(
 
 def _data(target: str, config: str | None, words: list[str] | None, is_file: bool = False) -> Data:
     """The `[data]` settings for a file or a source; bare KEY=VALUE words belong to either."""
-    from invrl.config import Data, load
+    from invrl.config import Data
+    from invrl.configs import load
 
     if not is_file and target not in DRAWN:
         if not Path(target).exists() and Path(target).suffix not in SUFFIXES:

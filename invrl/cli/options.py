@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from invrl import config as configs
-from invrl import registry
+from invrl import configs, registry
+from invrl.config import Config, Data
 from invrl.errors import InvrlError
 
 TRAINING, DATA, OUTPUT = "Training", "Data", "Output"
@@ -81,7 +81,7 @@ def load_config(
     reg: str | None = None,
     data: str | None = None,
     seed: int | None = None,
-) -> configs.Config:
+) -> Config:
     """The config of a command line; without a config or data, the ready `quickstart`."""
     if name is None and data is None:
         name = "quickstart"
@@ -91,11 +91,11 @@ def load_config(
     return config if seed is None else replace(config, seed=seed)
 
 
-def with_data(data: configs.Data, name: str) -> configs.Data:
+def with_data(data: Data, name: str) -> Data:
     """The data section pointed at a source or at a file."""
     if name in registry.SOURCES:
         same = data.source == name
-        return data if same else configs.Data(source=name)
+        return data if same else Data(source=name)
     if not Path(name).exists():
         raise InvrlError(
             f"no file or source `{name}`", hint=f"a path, or one of {', '.join(registry.SOURCES)}"

@@ -32,7 +32,8 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="Configurations.", rich_help_panel=SEARCH)] = 10,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each.", rich_help_panel=SEARCH)] = 1,
     sampler: Annotated[
-        str, typer.Option(help="random, quasi, grid, tpe; fixed: only the seeds differ.", rich_help_panel=SEARCH)
+        str,
+        typer.Option(help="random, quasi, grid, tpe; fixed: only the seeds differ.", rich_help_panel=SEARCH),
     ] = "random",
     space: Annotated[
         list[str] | None,
@@ -85,8 +86,7 @@ def tune(
 
 
 def _space(config: str | None, algo: str, words: list[str], only: bool) -> Any:
-    from invrl import config as configs
-    from invrl import registry
+    from invrl import configs, registry
     from invrl.tuning.space import space_of
 
     if only:
@@ -119,9 +119,11 @@ def _executor(name: str, panel: Any) -> Any:
 
 
 def _describe(found: Any, trials: int, seeds: int) -> None:
+    from invrl.tuning.space import most
     from invrl.tuning.study import pending
 
     left = len(pending(found, trials, seeds))
+    trials = int(min(trials, most(found.plan.sampler, found.plan.space)))
     say(f"[bold]{found.path}[/bold]: {trials} configurations x {seeds} seeds, {left} runs to train")
     for dimension in found.plan.space:
         say(f"  {dimension.key} = {dimension}")

@@ -14,9 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from invrl import config as configs
 from invrl import placement, registry, results, session
-from invrl.config import Supply
+from invrl.config import Split, Supply
 from invrl.demand.episodes import Dataset, Group, make_dataset
 from invrl.demand.splits import Part
 from invrl.errors import InvrlError
@@ -44,7 +43,7 @@ WARMUP = 28
 
 def panel_words(design: Design, seed: int) -> list[str]:
     """Config words for a generated panel that a pilot fits into, with ten times its pairs."""
-    days = configs.Split().history_days + WARMUP + design.before + design.after
+    days = Split().history_days + WARMUP + design.before + design.after
     options = {"pairs": 10 * design.pairs, "days": days, "seed": seed}
     return [f"data.options.{name}={value}" for name, value in options.items()]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl import config as configs
+from invrl import configs
 from invrl.config import Config, Data
 from invrl.demand.table_file import open_table, pyarrow
 from invrl.errors import InvrlError

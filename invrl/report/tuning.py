@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from invrl import pictures, registry
-from invrl.config import to_tree
+from invrl.configs import to_tree
 from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, form_ink, form_order, validation_score
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side

@@ -9,8 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from invrl import checkpoints, placement, runs, session, training
-from invrl import config as configs
+from invrl import checkpoints, configs, placement, runs, session, training
 from invrl.config import Config
 from invrl.demand.panel import Panel
 from invrl.evaluation import learned, make_sums, measured

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl import config as configs
+from invrl import configs
+from invrl.config import Config
 from invrl.errors import InvrlError, nearest
 
 KINDS = ("log", "uniform", "choice")
@@ -52,7 +53,7 @@ def parse(key: str, text: Any) -> Dimension:
         InvrlError: naming the key and what is wrong.
     """
     kind, *words = str(text).split()
-    known = [name for name, _ in configs.flatten(configs.to_tree(configs.Config()))]
+    known = [name for name, _ in configs.flatten(configs.to_tree(Config()))]
     if key not in known:
         raise InvrlError(f"search space: no key `{key}`", hint=nearest(key, known))
     if kind not in KINDS or not words:

@@ -23,8 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl import checkpoints
-from invrl import config as configs
+from invrl import checkpoints, configs
 from invrl.config import Config
 from invrl.errors import InvrlError
 from invrl.tuning.lanes import Job

@@ -1,0 +1,275 @@
+"""From a name, a TOML file and `key.path=value` words to a checked `Config`, and back to text.
+
+One file describes one setting; `[tuned.<algo>.<reg>]` tables hold what differs between its cells,
+`[search]` where `invrl tune` looks. Every mistake in a file is reported, not only the first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from invrl import registry
+from invrl.config import Config
+from invrl.errors import InvrlError, nearest
+
+_PLACES = [Path(__file__).parent / "experiments", Path(__file__).parent.parent / "experiments"]
+EXPERIMENTS = next((place for place in _PLACES if place.is_dir()), _PLACES[-1])
+"""The ready configs: in an installed package, or beside it in a checkout."""
+
+
+def load(
+    name: str | None = None,
+    overrides: Iterable[str] = (),
+    algo: str | None = None,
+    reg: str | None = None,
+) -> Config:
+    """The config behind a command line.
+
+    Later wins: defaults, the file, its `[tuned.<algo>.<reg>]` table, `algo` and `reg`, overrides.
+
+    Args:
+        name: a file, or the name of one in `experiments/`; None for the defaults.
+        overrides: `key.path=value` words.
+
+    Raises:
+        InvrlError: naming every unknown key and every value of the wrong type.
+    """
+    tree = read(find(name)) if name else {}
+    tuned = tree.pop("tuned", {})
+    tree.pop("search", None)  # see `search_lines`
+    words = [parse_override(word) for word in overrides]
+    for key, value in [("algo", algo), ("reg", reg), *words]:
+        if key in ("algo", "reg") and value is not None:
+            tree[key] = value
+    cells = check_tuned(tuned)
+    merge(tree, cells.get((str(tree.get("algo", Config.algo)), str(tree.get("reg", Config.reg))), {}))
+    for key, value in words:
+        nested: Any = value
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        merge(tree, nested)
+    return build(tree)
+
+
+def search_lines(name: str | None, algo: str) -> dict[str, Any]:
+    """key -> range of a config's `[search]` table, without the sections of other algorithms."""
+    tree = read(find(name)).get("search", {}) if name else {}
+    others = set(registry.ALGORITHMS) - {algo}
+    return {key: line for key, line in flatten(tree) if key.partition(".")[0] not in others}
+
+
+def find(name: str) -> Path:
+    """The path of a config given as a file or by its name in `experiments/`."""
+    path = Path(name)
+    if path.suffix == ".toml" or path.is_file():
+        return path
+    known = {p.stem: p for p in sorted(EXPERIMENTS.glob("*.toml"))}
+    if name not in known:
+        raise InvrlError(f"no config `{name}`", hint=nearest(name, known) if known else "give a FILE.toml")
+    return known[name]
+
+
+def read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvrlError(f"no config file {path}", hint="`invrl config ls` lists the ready ones") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvrlError(f"{path} is not TOML: {error}") from None
+
+
+def parse_override(word: str) -> tuple[str, Any]:
+    """`key.path=value`, the value read as TOML, or as a string where it is none."""
+    key, sign, text = word.partition("=")
+    if not sign or not key:
+        raise InvrlError(f"`{word}` is not key=value", hint="such as `train.updates=200`")
+    try:
+        return key, tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, text
+
+
+def merge(tree: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    """Lay `extra` over `tree`, table by table, in place."""
+    for key, value in extra.items():
+        if isinstance(value, Mapping) and isinstance(tree.get(key), dict):
+            merge(tree[key], value)
+        else:
+            tree[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def check_tuned(tuned: Any) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """(algo, reg) -> table of every `[tuned.<algo>.<reg>]`; a mistake in any of them is an error."""
+    cells = {}
+    for algo, forms in _table("tuned", tuned, [*registry.ALGORITHMS, *registry.BASELINES]):
+        for reg, cell in _table(f"tuned.{algo}", forms, registry.HEADS):
+            if not isinstance(cell, Mapping):
+                raise InvrlError(f"tuned.{algo}.{reg}: a table, not {cell!r}")
+            build(cell)
+            cells[algo, reg] = cell
+    return cells
+
+
+def _table(name: str, tree: Any, known: Iterable[str]) -> Iterable[tuple[str, Any]]:
+    if not isinstance(tree, Mapping):
+        raise InvrlError(f"{name}: a table, not {tree!r}", hint=f"such as `[{name}.NAME]`")
+    known = list(known)
+    for key in tree:
+        if key not in known:
+            raise InvrlError(f"{name}.{key}: unknown key", hint=nearest(key, known))
+    return tree.items()
+
+
+POSITIVE = (
+    "train.evaluate_every", "objective.width", "ds.clip_norm", "ds.batch_pairs", "network.hidden",
+    "evaluation.turnover_cap", "features.short", "features.long",
+)  # fmt: skip
+"""Keys whose numbers are above 0; all other numbers are at least 0 where `SIGNED` does not say otherwise."""
+SIGNED = ("ddpg.action_low", "ddpg.action_high", "ppo.action_low", "ppo.action_high", "data.options")
+
+
+def _check_bounds(config: Config, errors: list[tuple[str, str]]) -> None:
+    """Refuse numbers that would train nonsense: negative, zero where nothing would happen, NaN."""
+    for key, value in flatten(to_tree(config)):
+        if key.startswith(SIGNED):
+            continue
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                continue
+            low = "above 0" if key in POSITIVE else "at least 0"
+            if not (number > 0 or (number == 0 and key not in POSITIVE)):
+                errors.append((f"{key}: {number} is not {low}", f"such as `{key}=1`"))
+
+
+def build(tree: Mapping[str, Any]) -> Config:
+    """A checked Config from nested tables; all errors are reported together."""
+    errors: list[tuple[str, str]] = []
+    config = _struct(Config, tree, "", errors)
+    if not errors:
+        _check_bounds(config, errors)
+    if len(errors) == 1:
+        raise InvrlError(*errors[0])
+    if errors:
+        raise InvrlError("\n       ".join(f"{message}; {hint}" for message, hint in errors))
+    return config
+
+
+def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[str, str]]) -> Any:
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in tree.items():
+        if key not in hints:
+            errors.append((f"{prefix}{key}: unknown key", _unknown(prefix, key)))
+        elif dataclasses.is_dataclass(hints[key]):
+            if isinstance(value, Mapping):
+                values[key] = _struct(hints[key], value, f"{prefix}{key}.", errors)
+            else:
+                errors.append(
+                    (f"{prefix}{key}: a table, not {value!r}", f"such as `{prefix}{key}.NAME=VALUE`")
+                )
+        else:
+            values[key] = _value(hints[key], value, f"{prefix}{key}", errors)
+    return cls(**values)
+
+
+def _unknown(prefix: str, key: str) -> str:
+    return nearest(
+        f"{prefix}{key}",
+        [*(() if prefix else to_tree(Config())), *(k for k, _ in flatten(to_tree(Config())))],
+    )
+
+
+def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> Any:
+    """The value as the type wants it; a mismatch is noted in `errors`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value in args:
+            return value
+        errors.append((f"{key}: no choice {value!r}", f"one of {', '.join(map(str, args))}"))
+    elif origin is tuple:
+        words = value.split(",") if isinstance(value, str) else [value]
+        items = value if isinstance(value, (list, tuple)) else [word for word in words if word != ""]
+        return tuple(_value(args[0], item, key, errors) for item in items)
+    elif origin is dict:
+        if isinstance(value, Mapping):
+            return dict(value)
+        errors.append((f"{key}: a table, not {value!r}", f"such as `{key}.NAME=VALUE`"))
+    elif hint is Any or isinstance(value, bool) == (hint is bool) and isinstance(value, hint):
+        return value
+    elif hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    elif hint is str and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)  # rules such as lead_time = 3
+    else:
+        errors.append((f"{key}: {value!r} is not {_type_name(hint)}", f"such as `{key}={_example(hint)}`"))
+    return value
+
+
+def _type_name(hint: type) -> str:
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(hint, str(hint))
+
+
+def _example(hint: type) -> str:
+    return {int: "10", float: "0.1", bool: "true"}.get(hint, "text")
+
+
+def to_tree(config: Any) -> dict[str, Any]:
+    """The config as nested plain tables, for TOML, JSON and comparison."""
+    return {
+        f.name: to_tree(value) if dataclasses.is_dataclass(value) else _plain(value)
+        for f in dataclasses.fields(config)
+        for value in [getattr(config, f.name)]
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(`key.path`, value) of every leaf."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def to_toml(config: Config) -> str:
+    """The config as TOML text that `load` reads back to the same config."""
+    lines: list[str] = []
+    _write_table(to_tree(config), "", lines)
+    return "\n".join(lines).lstrip() + "\n"
+
+
+def _write_table(tree: Mapping[str, Any], name: str, lines: list[str]) -> None:
+    if name:
+        lines += ["", f"[{name}]"]
+    for key, value in tree.items():
+        if not isinstance(value, Mapping):
+            lines.append(f"{_key(key)} = {_toml(value)}")
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            _write_table(value, f"{name}.{_key(key)}" if name else _key(key), lines)
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _toml(key)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(k)} = {_toml(v)}' for k, v in value.items())} }}"
+    return value.isoformat() if hasattr(value, "isoformat") else repr(value)
