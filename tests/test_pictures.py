@@ -10,7 +10,7 @@ import pytest
 
 from invrl import pictures
 from invrl.pictures import Frame, Scale
-from invrl.report.labels import LETTER, LINE, Label, place_labels
+from invrl.report.markup import LETTER, LINE, Label, place_labels
 
 FRAME = Frame(10, 20, 100, 50, Scale(0, 10), Scale(0, 5))
 

@@ -11,8 +11,7 @@ from scipy import stats
 from invrl.errors import InvrlError
 from invrl.pilot.comparison import balance, last_year, pilot_years, year_on_year
 from invrl.pilot.contrast import Window, cells, closed_form, estimate
-from invrl.pilot.events import closed_form_events, joint_p
-from invrl.pilot.regression import effect, event_study, placebo, placebo_shifts
+from invrl.pilot.regression import closed_form_events, effect, event_study, joint_p, placebo, placebo_shifts
 from invrl.pilot.simulation import Process, process_trial
 from invrl.pilot.table import PilotTable, date, dense_table, settle
 

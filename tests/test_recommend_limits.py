@@ -11,7 +11,7 @@ from invrl.config import Supply
 from invrl.errors import InvrlError
 from invrl.evaluation import rounded
 from invrl.recommend import daily, orders
-from invrl.recommend.names import Names, pairs_in
+from invrl.recommend.state import Names, pairs_in
 
 
 def test_pack_and_minimum_are_those_of_the_evaluation():

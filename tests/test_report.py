@@ -23,8 +23,8 @@ from invrl.evaluation import classical
 from invrl.intervals import Estimate
 from invrl.registry import get
 from invrl.report import classes, facts, frontier, headline, manifest, markup, page, pairs, policies, tuning
-from invrl.report.decisions import decide
 from invrl.report.facts import Facts, gather, narrowed, slowest
+from invrl.report.policies import decide
 from invrl.runs import Run
 from invrl.trace import trace
 

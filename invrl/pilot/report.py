@@ -11,8 +11,7 @@ import numpy as np
 from invrl.errors import InvrlError
 from invrl.pilot.comparison import balance, pilot_years
 from invrl.pilot.contrast import ALL_DAYS, Cells, Estimate, Window, cells, closed_form, wave_shares
-from invrl.pilot.events import Events
-from invrl.pilot.regression import effect, event_study, placebo
+from invrl.pilot.regression import Events, effect, event_study, placebo
 from invrl.pilot.table import PilotTable, date, settle
 
 UNITS = {"stockout": "points", "turnover": "days"}

@@ -9,8 +9,7 @@ import numpy as np
 
 from invrl.errors import InvrlError
 from invrl.pilot.contrast import ALL_DAYS, Estimate, Window, cells, closed_form
-from invrl.pilot.events import closed_form_events
-from invrl.pilot.regression import effect, placebo_shifts
+from invrl.pilot.regression import closed_form_events, effect, placebo_shifts
 from invrl.pilot.table import PilotTable, dense_table
 
 

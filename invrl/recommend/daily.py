@@ -15,13 +15,11 @@ from invrl.config import Config, Data
 from invrl.demand.table_file import open_table, pyarrow
 from invrl.errors import InvrlError
 from invrl.recommend.batches import new_table
-from invrl.recommend.catalogue import priors, read_catalogue
-from invrl.recommend.coming import coming, read_ahead_file
+from invrl.recommend.catalogue import coming, priors, read_ahead_file, read_catalogue
 from invrl.recommend.facts import BIT, Facts, Sources, check_history, history_days
-from invrl.recommend.names import Names, pairs_in, read_names
 from invrl.recommend.orderer import Orderer, load_orderer
 from invrl.recommend.orders import Answer, Desk, flags_of
-from invrl.recommend.state import Layout, State, read_layout, read_states
+from invrl.recommend.state import Layout, Names, State, pairs_in, read_layout, read_names, read_states
 from invrl.runs import Run
 
 CHUNK = 1 << 16

@@ -10,9 +10,8 @@ from invrl.config import Config
 from invrl.errors import InvrlError, nearest
 from invrl.recommend.daily import Job, figures
 from invrl.recommend.facts import BIT, FLAGS, Facts
-from invrl.recommend.names import Names
 from invrl.recommend.orders import HALF, Answer, flags_of
-from invrl.recommend.state import State, read_states
+from invrl.recommend.state import Names, State, read_states
 
 WHAT_IF = (
     "as it is",

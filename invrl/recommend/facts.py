@@ -10,8 +10,7 @@ from invrl.config import Config
 from invrl.demand.features import WEEKS
 from invrl.demand.long import REGRESSORS
 from invrl.errors import InvrlError
-from invrl.recommend.catalogue import Catalogue, Priors
-from invrl.recommend.coming import Coming
+from invrl.recommend.catalogue import Catalogue, Coming, Priors
 from invrl.recommend.state import Layout, State
 
 FLAGS = {

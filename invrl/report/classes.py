@@ -11,8 +11,8 @@ from invrl.intervals import Estimate, estimate
 from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, ink_of
 from invrl.report.headline import verdict
-from invrl.report.labels import LETTER
 from invrl.report.markup import (
+    LETTER,
     SMALL,
     figure,
     folded,

@@ -12,8 +12,7 @@ from invrl.evaluation import classical, make_simulate
 from invrl.experiment import Experiment
 from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, form_ink, form_order, ink_of
-from invrl.report.labels import Label, place_labels
-from invrl.report.markup import figure, legend, make_section, twice
+from invrl.report.markup import Label, figure, legend, make_section, place_labels, twice
 
 SHAPES = {"ds": "circle", "ddpg": "square", "ppo": "triangle", "clairvoyant": "diamond"}
 FACTORS = np.linspace(-1.5, 3.5, 31)
