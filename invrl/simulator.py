@@ -85,21 +85,18 @@ class Day(NamedTuple):
 Act = Callable[[Observation, Any], Action]
 
 
-def place(inventory: Array, order: Array, lead_time: Array) -> Array:
-    """Inventory [L+1, N] with the order [N] due in `lead_time` [N] days."""
-    slots = jnp.arange(inventory.shape[0], dtype=lead_time.dtype).reshape(-1, *[1] * order.ndim)
-    return inventory + jnp.where(slots == lead_time, order, 0.0)
+def place(due: Array, order: Array, lead_time: Array) -> Array:
+    """What is due in 0..L days [L+1, N] with the order [N] due in `lead_time` [N] days."""
+    slots = jnp.arange(due.shape[0], dtype=lead_time.dtype).reshape(-1, *[1] * order.ndim)
+    return due + jnp.where(slots == lead_time, order, 0.0)
 
 
-def pass_day(inventory: Array, demand: Array, order: Array, unmet: str) -> tuple[Array, Day]:
-    """One day's demand: next morning's inventory [L+1, N] and the record of the day."""
-    on_hand = inventory[0]
+def pass_day(on_hand: Array, demand: Array, order: Array, unmet: str) -> Day:
+    """One day's demand on what is on hand."""
     net = on_hand - demand
     shortage = jnp.maximum(-net, 0.0)
     end, sales = (net, demand) if unmet == "backlog" else (jnp.maximum(net, 0.0), demand - shortage)
-    pipeline = jnp.concatenate([inventory[1:], jnp.zeros_like(inventory[:1])])
-    morning = pipeline.at[0].add(end)  # an update in place keeps XLA's fusions small: 3x faster at P = 1
-    return morning, Day(order, on_hand, demand, sales, shortage, end)
+    return Day(order, on_hand, demand, sales, shortage, end)
 
 
 def cap(position: Array, episode: Episode) -> Array:
@@ -139,24 +136,30 @@ def rollout(
     """
 
     def cycle(carry, xs):
-        inventory, total = carry
+        left, due, total = carry
         now, given = xs
-        position = inventory.sum(0)
+        position = sum(due, left)  # row by row: XLA fuses this, and not `due.sum(0)`
         seen = Observation(
-            inventory, position, now.features, now.regressors, now.level, episode.scale, episode.spread,
-            now.lead_time.astype(inventory.dtype), episode.review_period,
+            due.at[0].add(left), position, now.features, now.regressors, now.level, episode.scale,
+            episode.spread, now.lead_time.astype(left.dtype), episode.review_period,
         )  # fmt: skip
         action = act(seen, given)
-        action = action._replace(order=limit(action.order, position, episode, now.active))
-        inventory = place(inventory, action.order, now.lead_time)
-        carry, days = _pass_days((inventory, total), now, action.order, tally, unmet)
+        # a branch, so that XLA works out the order once and not wherever it is used: 2x faster at P = 1
+        order = lax.cond(
+            now.active.any(),
+            lambda: limit(action.order, position, episode, now.active),
+            lambda: jnp.zeros_like(position),
+        )
+        action = action._replace(order=order)
+        due = place(due, order, now.lead_time)
+        carry, days = _pass_days(left, due, total, now, order, tally, unmet)
         return carry, None if record is None else record(seen, action, days)
 
     scanned = _Cycle(*(getattr(episode, name) for name in _Cycle._fields))
     nothing = jnp.zeros_like(episode.scale)
     zero = jax.tree.map(jnp.zeros_like, tally(Day(*[nothing] * len(Day._fields))))
     body = jax.checkpoint(cycle) if remat else cycle
-    (_, total), records = lax.scan(body, (episode.initial, zero), (scanned, inputs))
+    (*_, total), records = lax.scan(body, (nothing, episode.initial, zero), (scanned, inputs))
     return total, records
 
 
@@ -173,16 +176,23 @@ class _Cycle(NamedTuple):
 
 
 def _pass_days(
-    carry: Any, now: _Cycle, order: Array, tally: Callable[[Day], Any], unmet: str
+    left: Array, due: Array, total: Any, now: _Cycle, order: Array, tally: Callable[[Day], Any], unmet: str
 ) -> tuple[Any, Day]:
-    """The P days of a cycle; the order is recorded on the first of them."""
+    """The P days of a cycle; the order is recorded on the first of them.
+
+    Args:
+        left: [N] stock at the end of the day before.
+        due: [L+1, N] arrivals of the coming days.
+    """
+    arrivals, due = jnp.split(jnp.concatenate([due, jnp.zeros_like(now.demand)]), [len(now.demand)])
 
     def day(carry, xs):
-        inventory, total = carry
-        demand, measured, order = xs
-        inventory, today = pass_day(inventory, demand, order, unmet)
+        left, total = carry
+        arrival, demand, measured, order = xs
+        today = pass_day(left + arrival, demand, order, unmet)
         total = jax.tree.map(lambda s, x: s + jnp.where(measured, x, 0.0), total, tally(today))
-        return (inventory, total), today
+        return (today.inventory, total), today
 
     orders = jnp.concatenate([order[None], jnp.zeros_like(now.demand[1:])])
-    return lax.scan(day, carry, (now.demand, now.measured, orders))
+    (left, total), days = lax.scan(day, (left, total), (arrivals, now.demand, now.measured, orders))
+    return (left, due, total), days

@@ -200,14 +200,6 @@ def test_traces_of_the_rival_are_those_of_the_tuned_incumbent(found: Facts) -> N
     assert orders[0] == pytest.approx(orders[1], rel=1e-5) and orders[0].sum() > 0
 
 
-def test_the_tuning_curve_by_hand() -> None:
-    """Three trials: of two drawn, the best by validation is one with probability 2/3, else the second is."""
-    validation, score = np.array([3.0, 1.0, 2.0]), np.array([30.0, 10.0, 20.0])
-    assert tuning.best_of(validation, score) == pytest.approx([20, 10 * 2 / 3 + 20 / 3, 10])
-    misled = tuning.best_of(validation, np.array([10.0, 30.0, 20.0]))  # validation picks what tests worst
-    assert misled == pytest.approx([20, 30 * 2 / 3 + 20 / 3, 30])
-
-
 def test_trials_of_a_cell_are_its_configurations(found: Facts) -> None:
     trials = {(t.algo, t.reg): t for t in tuning.by_cell(list(found.found.values()), "test")}
     assert trials["ds", "both"].validation.size == 2 and trials["ds", "base"].validation.size == 1

@@ -298,6 +298,8 @@ def test_the_expected_best_by_hand() -> None:
     """Three trials; of two drawn, the best is the first with chance 2/3, else the second."""
     validation, score = np.array([3.0, 1.0, 2.0]), np.array([30.0, 10.0, 20.0])
     assert curve.best_of(validation, score) == pytest.approx([20, 10 * 2 / 3 + 20 / 3, 10])
+    misled = curve.best_of(validation, np.array([10.0, 30.0, 20.0]))  # validation picks what tests worst
+    assert misled == pytest.approx([20, 30 * 2 / 3 + 20 / 3, 30])
 
 
 def test_the_band_holds_the_luck_of_order_and_seeds() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from math import comb
-from typing import NamedTuple
-
 import numpy as np
 
 from invrl import pictures, registry
@@ -13,33 +10,16 @@ from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, form_ink, form_order, validation_score
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side
 from invrl.runs import Run
-
-
-class Trials(NamedTuple):
-    """The configurations tried in one cell."""
-
-    algo: str
-    reg: str
-    validation: np.ndarray  # [n] objective, mean over seeds
-    score: np.ndarray  # [n] objective on the reported split, mean over seeds
-
-
-def best_of(validation: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """[n] expected score of the policy that validation chooses among k = 1 ... n of the trials.
-
-    The trials come in random order: trial i of rank r is the best of k drawn from n with
-    probability C(n - 1 - r, k - 1) / C(n, k). (Dodge et al. 2019, without replacement.)
-    """
-    n = validation.size
-    ranked = score[np.argsort(validation, kind="stable")]
-    chance = np.array([[comb(n - 1 - r, k - 1) / comb(n, k) for r in range(n)] for k in range(1, n + 1)])
-    return chance @ ranked
+from invrl.tuning.curve import Trials, best_of, merged
+from invrl.tuning.study import read_study
 
 
 def section(facts: Facts) -> str:
-    trials = [
-        found for found in by_cell(list(facts.found.values()), facts.split) if found.validation.size > 1
-    ]
+    found = list(facts.found.values())
+    studies = dict.fromkeys(run.path.parent for run in found if (run.path.parent / "study.json").exists())
+    alone = [run for run in found if run.path.parent not in studies]
+    tried = merged([read_study(path) for path in studies]) + by_cell(alone, facts.split)
+    trials = [cell for cell in tried if len(cell.validation) > 1]
     if not trials:
         return ""
     trials.sort(key=lambda t: form_order(t.reg))
@@ -60,16 +40,18 @@ def by_cell(found: list[Run], split: str) -> list[Trials]:
         cells.setdefault((config.algo, config.reg), {}).setdefault(same, []).append(
             (validation_score(run), score)
         )
-    return [
-        Trials(*cell, *np.array([np.mean(seeds, axis=0) for seeds in tried.values()]).T)
-        for cell, tried in cells.items()
-    ]
+    return [_trials(*cell, list(tried.values())) for cell, tried in cells.items()]
+
+
+def _trials(algo: str, reg: str, tried: list[list[tuple[float, float]]]) -> Trials:
+    validation, score = np.array([np.mean(seeds, axis=0) for seeds in tried]).T
+    return Trials(algo, reg, validation[:, None], score[:, None], np.zeros(len(tried)))
 
 
 def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
     if not trials:
         return ""
-    lines = [best_of(t.validation, t.score) for t in trials]
+    lines = [best_of(t.validation.mean(1), t.score.mean(1)) for t in trials]
     level = facts.rival.means["objective"].mean if facts.rival else None
     values = [*np.concatenate(lines), *([level] if level is not None else [])]
     most = max(line.size for line in lines)
