@@ -1,0 +1,57 @@
+"""The pages of documentation: every command and option they show exists, every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from invrl.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "experiments/README.md", *sorted((ROOT / "invrl/docs").glob("*.md"))]
+
+
+def shown(page: Path) -> Iterator[list[str]]:
+    """The words of every `invrl ...` line in the blocks of code."""
+    for block in re.findall(r"```\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.removeprefix("$ ").startswith("invrl "):
+                yield shlex.split(line.removeprefix("$ "), comments=True)[1:]
+
+
+def found(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that the words name, and the rest of them."""
+    command: Any = get_command(app)
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_options_exist(page: Path) -> None:
+    for words in shown(page):
+        command, rest = found(words)
+        known = {
+            name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+        options = {word.partition("=")[0] for word in rest if word.startswith("--")}
+        assert options <= known, f"invrl {' '.join(words)}"
+
+
+def test_every_command_has_its_place() -> None:
+    """A heading of `commands.md` for each command."""
+    text = (ROOT / "invrl/docs/commands.md").read_text(encoding="utf-8")
+    for name in get_command(app).commands:  # type: ignore[attr-defined]
+        assert re.search(rf"^## .*\b{name}\b", text, re.M), f"no section for {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
