@@ -30,7 +30,7 @@ app = typer.Typer(
     help="Deep reinforcement learning for replenishment, with policy regularisation.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
 app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=train.EXAMPLES)(train.resume)

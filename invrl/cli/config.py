@@ -12,7 +12,7 @@ from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import AlgoName, Overrides, RegName
 from invrl.errors import InvrlError
 
-app = typer.Typer(no_args_is_help=True, help="List, show, copy and check configs.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, copy and check configs.")
 
 EXAMPLES = """Examples:
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from invrl.config import Data
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="Make, import and describe demand panels."
+    no_args_is_help=True, rich_markup_mode=None, help="Make, import and describe demand panels."
 )
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".pq")
@@ -37,7 +37,7 @@ def _words(help: str) -> Any:
 
 
 @app.command(
-    epilog="""[bold]Examples[/bold]
+    epilog="""Examples:
 invrl data make retail --out shop.parquet pairs=1000 days=120
 invrl data make lost-sales --out poisson.csv mean=5 lead_time=4"""
 )
@@ -59,7 +59,7 @@ def make(
 
 @app.command(
     "import",
-    epilog="""[bold]Examples[/bold]
+    epilog="""Examples:
 invrl data import sales.csv --out shop.parquet --column demand=qty --gaps zero
 invrl data import raw.csv --out shop.parquet --ahead promo --static city""",
 )
@@ -94,7 +94,7 @@ def import_(
 
 
 @app.command(
-    epilog="""[bold]Examples[/bold]
+    epilog="""Examples:
 invrl data describe shop.parquet
 invrl data describe retail pairs=1000 --json"""
 )

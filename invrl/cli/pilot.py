@@ -26,7 +26,7 @@ from invrl.errors import InvrlError, nearest
 
 app = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     help="Judge a pilot by difference-in-differences, plan one, and check the judge.",
 )
 

@@ -10,7 +10,7 @@ import typer
 from invrl.cli import plot
 from invrl.cli.console import Format, Json, Out, emit, say
 
-app = typer.Typer(no_args_is_help=True, help="List, show and plot runs.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and plot runs.")
 app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
 
 EXAMPLES = """Examples:

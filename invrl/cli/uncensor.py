@@ -10,7 +10,7 @@ import typer
 from invrl.cli.console import Format, Json, emit, say
 from invrl.errors import InvrlError
 
-EXAMPLES = """[bold]Examples[/bold]
+EXAMPLES = """Examples:
 
 invrl data uncensor sales.parquet --out demand.parquet
 
