@@ -28,6 +28,8 @@ class Data:
     """Source `file`: is the demand column what customers wanted, or sales?"""
     gaps: Literal["error", "zero"] = "error"
     """Source `file`: a missing pair-day is an error, or a day without demand."""
+    piece_pairs: int = 0
+    """Pairs whose episodes are in memory at once; a larger part streams piece by piece. 0: as many as fit."""
 
 
 @dataclass(frozen=True)

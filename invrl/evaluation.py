@@ -14,6 +14,7 @@ from invrl import placement
 from invrl.baselines.contract import Baseline, expected_demand
 from invrl.config import Config, Supply
 from invrl.demand.episodes import Dataset
+from invrl.demand.pieces import Pieces
 from invrl.metrics import Totals, float_sums, measures, totals
 from invrl.policies.network import Policy
 from invrl.simulator import Action, Episode, Observation, cap, rollout
@@ -77,11 +78,24 @@ def make_run(rule: Rule, config: Config) -> Callable[[Any, Episode, Any, int], T
 def make_simulate(rule: Rule, config: Config) -> Simulate:
     """A function (shared, dataset, own=None) -> per-pair measures, compiled once per shape.
 
-    `own` is [k, N'] over the pairs of the dataset. The measures are those of
+    `own` is [k, N'] over the pairs of the dataset, which may come in pieces. The measures are those of
     `metrics.measures`, each [N'], in the order of `dataset.pairs`.
     """
     sums = make_sums(rule, config)
-    return lambda shared, dataset, own=None: measured(dataset, sums(shared, dataset, own), config)
+
+    def simulate(
+        shared: Any, dataset: Dataset | Pieces, own: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        if isinstance(dataset, Dataset):
+            return measured(dataset, sums(shared, dataset, own), config)
+        found: dict[str, np.ndarray] = {}
+        for position, piece in dataset:
+            values = simulate(shared, piece, None if own is None else own[:, position])
+            for name, value in values.items():
+                found.setdefault(name, np.zeros(dataset.pairs.size, value.dtype))[position] = value
+        return found
+
+    return simulate
 
 
 def make_sums(rule: Rule, config: Config) -> Callable[..., list[Totals]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
-from invrl import registry
+from invrl import placement, registry
 from invrl.algorithms.contract import Problem
 from invrl.config import Config
-from invrl.demand.episodes import Dataset, make_dataset, scale_of
+from invrl.demand.episodes import Dataset, bytes_per_pair, make_dataset, scale_of
 from invrl.demand.features import Normaliser, fit_normaliser
 from invrl.demand.panel import Panel
+from invrl.demand.pieces import Feed, Pieces
 from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply
 from invrl.errors import InvrlError
@@ -54,24 +55,59 @@ class Experiment:
             raise InvrlError("all weights are 0", hint="see evaluation.weights")
         return (weight / weight.mean()).astype(np.float32)
 
-    def dataset(self, name: str) -> Dataset:
-        """The episodes of `train`, `validation` or `test`."""
+    def dataset(self, name: str, piece: tuple[int, int] = (0, 1)) -> Dataset:
+        """The episodes of `train`, `validation` or `test`, or of a piece of them."""
         return make_dataset(
             self.panel, self.parts[name], self.training_days, self.normaliser,
-            self.config.supply, self.config.features, self.weight, devices=self.devices,
+            self.config.supply, self.config.features, self.weight, devices=self.devices, piece=piece,
         )  # fmt: skip
+
+    @cache  # noqa: B019 - an experiment lives as long as its process
+    def pieces(self, name: str) -> int:
+        """Pieces that a part is worked off in."""
+        part = self.parts[name]
+        size = bytes_per_pair(self.panel, part, self.normaliser, self.config.features)
+        return placement.pieces(part.pairs.size, size, self.config.data.piece_pairs)
+
+    def part(self, name: str) -> Dataset | Pieces:
+        """The episodes of a part, in pieces if memory cannot hold them at once."""
+        count = self.pieces(name)
+        if count == 1:
+            return self.dataset(name)
+        return Pieces(lambda k: self.dataset(name, (k, count)), count, self.parts[name].pairs)
 
     @cached_property
     def train(self) -> Dataset:
-        return self.dataset("train")
+        """The training part; its first piece, an even sample, where it comes in several."""
+        return self.dataset("train", (0, self.pieces("train")))
 
     @cached_property
-    def validation(self) -> Dataset:
-        return self.dataset("validation")
+    def feed(self) -> Feed:
+        """The training episodes, chunk by chunk."""
+        count = self.pieces("train")
+        return Feed(self.train, lambda k: self.dataset("train", (k, count)), count)
 
     @cached_property
-    def test(self) -> Dataset:
-        return self.dataset("test")
+    def validation(self) -> Dataset | Pieces:
+        return self.part("validation")
+
+    @cached_property
+    def test(self) -> Dataset | Pieces:
+        return self.part("test")
+
+    def whole(self, name: str) -> Dataset:
+        """A part that must be in memory at once.
+
+        Raises:
+            InvrlError: it comes in pieces.
+        """
+        dataset = getattr(self, name)
+        if isinstance(dataset, Pieces) or (name == "train" and self.pieces("train") > 1):
+            raise InvrlError(
+                f"the {name} part ({self.parts[name].pairs.size:,} pairs) does not fit in memory at once",
+                hint="take fewer pairs for this, such as `data.options.pairs=50000`",
+            )
+        return dataset
 
     @cached_property
     def policy(self) -> Policy:

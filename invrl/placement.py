@@ -66,6 +66,28 @@ def plan(pairs: int, block: int | None = None, devices: int | None = None) -> Pl
     return Plan(-(-pairs // blocks), blocks, devices)
 
 
+SHARE = 0.25
+"""Of a device's memory (on a CPU: of the machine's), what the episodes of one piece may take."""
+
+
+def pieces(pairs: int, bytes_per_pair: int, wanted: int = 0) -> int:
+    """Pieces that a part of the data is worked off in, so that one and the next fit in memory.
+
+    Args:
+        wanted: pairs in a piece; 0 lets memory decide.
+    """
+    fits = wanted or max(1, int(SHARE * memory()) // bytes_per_pair)
+    return -(-pairs // fits)
+
+
+@cache
+def memory() -> int:
+    """Bytes of memory that data may be held in."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    on_cpu = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return len(jax.local_devices()) * stats["bytes_limit"] if "bytes_limit" in stats else on_cpu
+
+
 LANES = {"cpu": 1, "gpu": 64, "tpu": 64}
 """Runs that one device trains side by side at most; on a CPU core vmap gains nothing."""
 

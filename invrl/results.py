@@ -28,13 +28,16 @@ def score_policy(
 
 def fit_baseline(experiment: Experiment, name: str, price: Prices) -> np.ndarray:
     """[k, N] an incumbent's numbers for every pair of the panel, tuned on the training part."""
-    train = experiment.train
-    weight = experiment.weight[train.pairs]
-    numbers = search.fit(registry.get("baseline", name), train, weight, price, experiment.config)
-    if numbers.shape[1] == 1:
-        return np.repeat(numbers, experiment.panel.pairs, axis=1)
-    everyone = np.zeros((numbers.shape[0], experiment.panel.pairs), np.float32)
-    everyone[:, train.pairs] = numbers
+    baseline, config = registry.get("baseline", name), experiment.config
+    pieces = experiment.pieces("train") if config.baseline.per_pair and baseline.axes else 1
+    everyone = np.zeros((0, experiment.panel.pairs), np.float32)
+    for k in range(pieces):  # one set of numbers for all pairs is fitted on the first piece, an even sample
+        train = experiment.dataset("train", (k, pieces)) if pieces > 1 else experiment.train
+        numbers = search.fit(baseline, train, experiment.weight[train.pairs], price, config)
+        if numbers.shape[1] == 1:
+            return np.repeat(numbers, experiment.panel.pairs, axis=1)
+        everyone = everyone if k else np.zeros((len(numbers), experiment.panel.pairs), np.float32)
+        everyone[:, train.pairs] = numbers
     return everyone
 
 

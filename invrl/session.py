@@ -49,6 +49,7 @@ def begin(experiment: Experiment, out: Path, name: str) -> Run:
     config = experiment.config
     fingerprint = experiment.panel.fingerprint()
     manifest = runs.manifest(fingerprint, placement.describe(), config.seed)
+    manifest["pieces"] = {name: experiment.pieces(name) for name in PARTS}
     run = runs.create(out, name, config, manifest)
     checkpoints.save(run.normaliser, experiment.normaliser)
     return run

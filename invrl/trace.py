@@ -31,7 +31,7 @@ def trace(experiment: Experiment, rule: Rule, shared: Any, own: np.ndarray | Non
     Args:
         own: [k, N] an incumbent's numbers over the panel, or None.
     """
-    dataset: Dataset = getattr(experiment, split)
+    dataset = experiment.whole(split)
     supply = experiment.config.supply
 
     @partial(jax.jit, static_argnums=3)

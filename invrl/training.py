@@ -75,7 +75,8 @@ def train(experiment: Experiment, loop: Loop, report: Report) -> Loop:
     loop = loop.replace(state=placement.replicate(loop.state, devices))
     while not finished(loop, config.train):
         began = time.perf_counter()
-        state, metrics = update(loop.state, hyper, loop.prices)
+        episodes = experiment.feed(int(loop.update) // config.train.evaluate_every)
+        state, metrics = update(loop.state, hyper, loop.prices, episodes)
         numbers = {name: float(value) for name, value in jax.device_get(metrics).items()}
         trained = time.perf_counter()
         done = int(loop.update) + config.train.evaluate_every

@@ -22,6 +22,7 @@ placement.prepare()  # before jax starts
 import jax  # noqa: E402
 
 from invrl import registry  # noqa: E402
+from invrl.algorithms.contract import compiled  # noqa: E402
 from invrl.configs import load  # noqa: E402
 from invrl.evaluation import learned, make_simulate  # noqa: E402
 from invrl.experiment import Experiment  # noqa: E402
@@ -50,7 +51,7 @@ def training() -> Callable[[], Any]:
     loop = start(made)
     hyper, update = (
         registry.get("algorithm", "ds").hyper(made.config),
-        registry.get("algorithm", "ds").update(made.problem),
+        compiled(registry.get("algorithm", "ds"), made.problem),
     )
     state = placement.replicate(loop.state, made.train.groups[0].devices)
 

@@ -51,7 +51,9 @@ class Algorithm(NamedTuple):
     """Where `invrl tune` looks unless told otherwise: key of the config -> range (`tuning/space.py`)."""
 
 
-def compiled(algorithm: Algorithm, problem: Problem) -> Callable[[Any, Any, Prices], tuple[Any, Metrics]]:
-    """(state, hyper, prices) -> (state after one chunk, metrics)."""
+def compiled(algorithm: Algorithm, problem: Problem) -> Callable[..., tuple[Any, Metrics]]:
+    """(state, hyper, prices, episodes) -> (state after one chunk, metrics); episodes are the problem's own
+    unless others of their shapes are given."""
     chunk = jax.jit(algorithm.update(problem))
-    return lambda state, hyper, price: chunk(state, hyper, price, problem.train.episodes)
+    own = problem.train.episodes
+    return lambda state, hyper, price, episodes=own: chunk(state, hyper, price, episodes)

@@ -70,7 +70,6 @@ def update(problem: Problem) -> Update:
     config, policy = problem.config, problem.policy
     devices = [group.devices for group in problem.train.groups]
     batches = shares(problem, config.ds.batch_pairs)
-    mass = float(sum(group.episode.weight.sum() for group in problem.train.groups))
 
     def weighted_cost(params, episode, price):
         cost = episode_cost(params, policy, episode, price, config, soft=True)
@@ -89,6 +88,7 @@ def update(problem: Problem) -> Update:
             )
             for g, episode in enumerate(episodes)
         ]  # fmt: skip
+        mass = sum(episode.weight.sum() for episode in episodes)
         cost, grads = jax.tree.map(
             lambda *parts: sum(parts),
             *(_per_pair(part, episode, mass) for part, episode in zip(sums, episodes, strict=True)),
@@ -106,7 +106,7 @@ def update(problem: Problem) -> Update:
     return chunk
 
 
-def _per_pair(sums: tuple[Array, Array, Any], episode: Episode, mass: float) -> tuple[Array, Any]:
+def _per_pair(sums: tuple[Array, Array, Any], episode: Episode, mass: Array) -> tuple[Array, Any]:
     """A group counts by the weight of all its pairs, however many of them are in this batch."""
     cost, weight, grads = sums
     share = episode.weight.sum() / mass / jnp.maximum(weight, 1e-12)

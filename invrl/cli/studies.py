@@ -10,7 +10,9 @@ import typer
 from invrl.cli.console import Format, Json, Out, emit, say
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Searches: list, show, tuning curve, sensitivity, frontier."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Searches: list, show, tuning curve, sensitivity, frontier.",
 )
 
 EXAMPLES = """Examples:

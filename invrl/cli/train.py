@@ -81,6 +81,9 @@ def _describe(experiment: Any, quiet: bool) -> None:
         f"({panel.knowledge} demand)"
     )
     say(f"  {parts}")
+    for name in experiment.parts:
+        if experiment.pieces(name) > 1:
+            say(f"  {name} does not fit in memory at once: {experiment.pieces(name)} pieces in turn")
 
 
 def _watched(work: Any, run: Any, config: Any, quiet: bool) -> dict[str, Any]:

@@ -109,41 +109,58 @@ def make_dataset(
     weight: np.ndarray,
     block: int | None = None,
     devices: int | None = None,
+    piece: tuple[int, int] = (0, 1),
 ) -> Dataset:
-    """The episodes of one part.
+    """The episodes of one part, or of a piece of it.
 
     Args:
         panel: with supply filled in (`with_supply`).
         training_days: days that scales are computed from.
         weight: [N] weight of each pair of the panel in means.
         block, devices: pairs in a block, and devices to lay them over; None lets `placement` decide.
+        piece: (k, n) takes every n-th pair from the k-th on, of each review period; the pieces of a
+            part have the same shapes, so that one program runs them all.
     """
     assert panel.review_period is not None  # with_supply
     scale, spread = scale_of(panel, training_days)
     periods = panel.review_period[part.pairs]
-    devices = devices or placement.device_count(
-        part.pairs.size
-    )  # the same for all groups: they learn together
+    devices = devices or placement.device_count(part.pairs.size)  # of all groups: they learn together
+    k, n = piece
+    together = [np.flatnonzero(periods == period) for period in np.unique(periods)]
+    position = np.sort(np.concatenate([members[k::n] for members in together]))  # of the piece's pairs
     groups = []
-    for period in np.unique(periods):
-        members = np.flatnonzero(periods == period)
-        columns = _columns(panel, part.pairs[members], normaliser, scale, spread, weight)
-        window = _window(panel, part, part.pairs[members], int(period))
-        plan = placement.plan(members.size, block, devices)
+    for everyone in together:
+        pairs = part.pairs[everyone]
+        window = _window(panel, part, pairs, int(panel.review_period[pairs[0]]))
+        mine = pairs[k::n] if k < pairs.size else pairs[:1]  # a piece without pairs of a group is all padding
+        columns = _columns(panel, mine, normaliser, scale, spread, weight)
+        plan = placement.plan(-(-pairs.size // n), block, devices)
+        members = np.searchsorted(position, everyone[k::n])
         groups.append(_group(columns, members, window, supply, config, plan))
-    _refuse_unmeasured(panel, part, groups)
-    return Dataset(tuple(groups), part.pairs, scale[part.pairs], part.stop - part.start)
+    pairs = part.pairs[position]
+    _refuse_unmeasured(panel, part, pairs, groups)
+    return Dataset(tuple(groups), pairs, scale[pairs], part.stop - part.start)
 
 
-def _refuse_unmeasured(panel: Panel, part: Part, groups: list[Group]) -> None:
+def bytes_per_pair(panel: Panel, part: Part, normaliser: Normaliser, config: Features) -> int:
+    """Memory of one pair's episode, on average, with what it is built from."""
+    assert panel.review_period is not None and panel.lead_time is not None  # with_supply
+    one = part.pairs[:1]
+    nothing = np.ones(panel.pairs, np.float32)
+    columns = _columns(panel, one, normaliser, nothing, nothing, nothing)
+    window = _window(panel, part, one, int(panel.review_period[part.pairs].min()))
+    build = partial(build_episode, window=window, supply=Supply(), config=config)
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves((columns, jax.eval_shape(build, columns))))
+
+
+def _refuse_unmeasured(panel: Panel, part: Part, pairs: np.ndarray, groups: list[Group]) -> None:
     """A pair that no order can influence would be measured on no day, and look perfect."""
     for group in groups:
         days = np.asarray(group.episode.measured.sum((1, 2)))
         bad = group.index[(days == 0) & (group.index >= 0)]
         if bad.size:
             raise InvrlError(
-                f"no order can influence {panel.names[part.pairs[bad[0]]]} "
-                f"on days {part.measure} to {part.stop}",
+                f"no order can influence {panel.names[pairs[bad[0]]]} on days {part.measure} to {part.stop}",
                 hint="its lead time is too long for them: raise split.warmup_days or lengthen the part",
             )
 
@@ -211,7 +228,8 @@ def _group(
     blocks = placement.put(jax.tree.map(cut, columns), plan.devices)
     weight = placement.put(jnp.where(local >= 0, blocks.weight, 0.0), plan.devices)
     episode = _build(blocks._replace(weight=weight), window, supply, config, plan.devices)
-    index = np.where(local >= 0, members[np.maximum(local, 0)], -1)
+    index = np.full(local.shape, -1)
+    index[local >= 0] = members  # `local` counts up
     return Group(episode, index, plan.devices)
 
 

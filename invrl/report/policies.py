@@ -96,7 +96,7 @@ def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decis
         return placement.map_blocks(block, shared, episode, devices)
 
     parts = []
-    for group in getattr(experiment, split).groups:
+    for group in experiment.whole(split).groups:
         *found, active = jax.device_get(run(shared, group.episode, group.devices))
         real = (group.index >= 0)[:, None] & active  # [blocks, C, B]
         parts.append(

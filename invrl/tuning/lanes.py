@@ -88,7 +88,8 @@ def make_program(experiment: Experiment, width: int, devices: int) -> Program:
     mesh = placement.mesh(devices)
     spread = jax.shard_map(local, mesh=mesh, in_specs=(cut, here), out_specs=cut, check_vma=False)
     chunk = jax.jit(spread, donate_argnums=0)
-    data = placement.replicate((experiment.train.episodes, experiment.validation.episodes), devices)
+    parts = experiment.whole("train").episodes, experiment.whole("validation").episodes
+    data = placement.replicate(parts, devices)
 
     def seat(states: Any, lane: Array | int, state: Any) -> Any:
         def put(old: Array, new: Array) -> Array:
@@ -176,7 +177,7 @@ def _advance(
     assert job.loop is not None
     params, metrics, sums = found
     done = int(job.loop.update) + job.config.train.evaluate_every
-    values = measured(experiment.validation, sums, job.config)
+    values = measured(experiment.whole("validation"), sums, job.config)
     means = weighted_means(experiment, "validation", values)
     numbers = {name: float(value) for name, value in metrics.items()}
     numbers |= {f"validation_{name}": value for name, value in means.items()}

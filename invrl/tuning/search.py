@@ -138,11 +138,11 @@ def _test_all(study: Study, panel: Panel) -> None:
         shape = shape_of(members[0].config)
         experiment = Experiment(shape, panel)
         like = training.start(experiment).best
-        sums = make_sums(learned(experiment.policy), shape)
+        sums, test = make_sums(learned(experiment.policy), shape), experiment.whole("test")
         for job in members:
             trial, seed, _ = job.label
             params = checkpoints.load(study.policy(trial, seed), like)
-            values = measured(experiment.test, sums(params, experiment.test), job.config)  # its prices
+            values = measured(test, sums(params, test), job.config)  # its prices
             means = training.weighted_means(experiment, "test", values)
             study.append("test.jsonl", {"trial": trial, "seed": seed, "test": means})
 
