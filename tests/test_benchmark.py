@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from builders import make_config
 
-from invrl import benchmark, machine, placement, registry
+from invrl import benchmark, machine, placement, registry, workloads
 from invrl.algorithms.contract import Problem
 from invrl.algorithms.ds import DS
-from invrl.benchmark import Case, Preset, Work
+from invrl.benchmark import Case, Preset
 from invrl.cli import main
 from invrl.config import Network
 from invrl.demand.episodes import Dataset
@@ -25,6 +25,7 @@ from invrl.errors import InvrlError
 from invrl.evaluation import Rule, make_simulate
 from invrl.machine import Limits
 from invrl.simulator import Action
+from invrl.workloads import Work
 
 LIMIT = Limits(copy=1e9, matmul=1e9)
 EASY = ("--what", "base_stock", "--pairs", "40", "--days", "8", "--review-period", "1", "--repeats", "1")
@@ -34,7 +35,7 @@ EASY = ("--what", "base_stock", "--pairs", "40", "--days", "8", "--review-period
 
 
 def test_episodes_hold_the_days_and_pairs_asked_for() -> None:
-    dataset = benchmark.random_dataset(pairs=130, days=10, period=7)
+    dataset = workloads.random_dataset(pairs=130, days=10, period=7)
     (group,) = dataset.groups
     # two devices of one block each: 2 x 65 pairs; 10 days take two cycles of 7
     assert group.episode.demand.shape == (2, 2, 7, 65)
@@ -45,24 +46,24 @@ def test_episodes_hold_the_days_and_pairs_asked_for() -> None:
 
 
 def test_padding_counts_for_nothing() -> None:
-    (group,) = benchmark.random_dataset(pairs=101, days=3, period=1).groups
+    (group,) = workloads.random_dataset(pairs=101, days=3, period=1).groups
     assert group.index.size == 102
     assert (group.index >= 0).sum() == float(group.episode.weight.sum()) == 101
 
 
 def test_blocks_are_as_large_as_asked() -> None:
-    assert benchmark.random_dataset(400, 4, 2, block=50).groups[0].index.shape == (8, 50)
+    assert workloads.random_dataset(400, 4, 2, block=50).groups[0].index.shape == (8, 50)
 
 
 def test_data_bytes_is_what_the_episodes_take() -> None:
-    (group,) = benchmark.random_dataset(pairs=128, days=14, period=2).groups
+    (group,) = workloads.random_dataset(pairs=128, days=14, period=2).groups
     held = sum(leaf.nbytes for leaf in jax.tree.leaves(group.episode))
-    assert benchmark.data_bytes(128, 14, 2) == held
+    assert workloads.data_bytes(128, 14, 2) == held
 
 
 def test_the_timed_policy_lives_with_stock_and_with_stockouts() -> None:
     """Demand, lead times and stock are such that nothing in the rollout is degenerate."""
-    on_device = benchmark.random_dataset(pairs=200, days=60, period=2)
+    on_device = workloads.random_dataset(pairs=200, days=60, period=2)
     scale = np.asarray(on_device.groups[0].episode.scale).ravel()
     dataset = Dataset(on_device.groups, on_device.pairs, scale, on_device.days)
     config = make_config()
@@ -80,7 +81,7 @@ def test_the_timed_policy_lives_with_stock_and_with_stockouts() -> None:
 # ---- what is timed ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", benchmark.WORKS)
+@pytest.mark.parametrize("what", workloads.WORKS)
 def test_every_work_runs(what: str) -> None:
     row = benchmark.measure(Case(what, 70, 6, 2), make_config("network.hidden=[8]"), LIMIT, repeats=1)
     assert row["sku_days_per_second"] == pytest.approx(70 * 6 / row["seconds"])
@@ -97,8 +98,8 @@ def test_a_training_run_is_one_update_of_the_algorithm_on_all_pairs(monkeypatch:
         return DS.update(problem)
 
     monkeypatch.setitem(registry.ALGORITHMS, "ds", DS._replace(update=spy))
-    dataset = benchmark.random_dataset(pairs=130, days=4, period=2)
-    run = benchmark.ds(dataset, make_config("network.hidden=[8]", "ds.batch_pairs=64")).run
+    dataset = workloads.random_dataset(pairs=130, days=4, period=2)
+    run = workloads.ds(dataset, make_config("network.hidden=[8]", "ds.batch_pairs=64")).run
     first, metrics = run()
     second, _ = run()
     assert (int(first.step), int(second.step)) == (1, 2)
@@ -109,22 +110,22 @@ def test_a_training_run_is_one_update_of_the_algorithm_on_all_pairs(monkeypatch:
 
 
 def test_flops_and_bytes_by_hand() -> None:
-    dataset = benchmark.random_dataset(pairs=100, days=4, period=2)
+    dataset = workloads.random_dataset(pairs=100, days=4, period=2)
     config = make_config("reg=both", "network.hidden=[64, 32]")
     # 16 inputs (8 features, 8 slots), 5 outputs; 100 pairs x 2 reviews
     weights = 16 * 64 + 64 * 32 + 32 * 5
-    assert benchmark.network(dataset, config).flops == 2 * weights * 200
-    assert benchmark.ds(dataset, config).flops == 4 * 2 * weights * 200
+    assert workloads.network(dataset, config).flops == 2 * weights * 200
+    assert workloads.ds(dataset, config).flops == 4 * 2 * weights * 200
     # a day: 4 bytes of demand, 1 measured; a review: 1 active, 1 lead time, and 8 features of 4
-    assert benchmark.base_stock(dataset, config).bytes == 100 * (4 * 5 + 2 * 2)
-    assert benchmark.network(dataset, config).bytes == 100 * (4 * 5 + 2 * (2 + 32))
-    relu = benchmark.WORKS["network_relu"](dataset, config)
+    assert workloads.base_stock(dataset, config).bytes == 100 * (4 * 5 + 2 * 2)
+    assert workloads.network(dataset, config).bytes == 100 * (4 * 5 + 2 * (2 + 32))
+    relu = workloads.WORKS["network_relu"](dataset, config)
     assert relu.flops == 2 * (16 * 64 + 64 * 64 + 64) * 200
 
 
 def test_the_binding_limit_is_the_slower_one(monkeypatch: pytest.MonkeyPatch) -> None:
     work = Work(lambda: placement.put(np.ones(2), 2), flops=2e9, bytes=1e9)
-    monkeypatch.setitem(benchmark.WORKS, "mine", lambda dataset, config: work)
+    monkeypatch.setitem(workloads.WORKS, "mine", lambda dataset, config: work)
     case, config = Case("mine", 10, 10, 1), make_config()
     row = benchmark.measure(case, config, Limits(copy=1e9, matmul=1e9), 1)
     assert (row["limit"], row["limit_share"]) == ("matmul", pytest.approx(2 / row["seconds"]))
@@ -133,9 +134,9 @@ def test_the_binding_limit_is_the_slower_one(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_network_of_the_config_is_timed() -> None:
-    dataset = benchmark.random_dataset(pairs=100, days=4, period=2)
+    dataset = workloads.random_dataset(pairs=100, days=4, period=2)
     flops = [
-        benchmark.network(dataset, make_config(f"network.hidden=[{width}]", "reg=none")).flops
+        workloads.network(dataset, make_config(f"network.hidden=[{width}]", "reg=none")).flops
         for width in (8, 16)
     ]
     assert flops[1] == 2 * flops[0]
@@ -273,12 +274,12 @@ def test_mistakes_are_told_before_anything_is_timed(bench, words: tuple[str, ...
 
 
 def test_relu_works_ignore_the_config_network() -> None:
-    dataset = benchmark.random_dataset(pairs=100, days=4, period=2)
+    dataset = workloads.random_dataset(pairs=100, days=4, period=2)
     seen: list[Network] = []
 
     def spy(_: Any, config: Any) -> Work:
         seen.append(config.network)
         return Work(lambda: None, 0.0, 0.0)
 
-    benchmark.with_relu(spy)(dataset, make_config("network.hidden=[7]"))
+    workloads.with_relu(spy)(dataset, make_config("network.hidden=[7]"))
     assert seen == [Network((64, 64), "relu")]

@@ -1,0 +1,206 @@
+"""What `invrl bench` times: the functions that `train` and `evaluate` run, on random episodes.
+
+To add one: a function that returns `Work`, and its line in WORKS.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from invrl import placement, registry
+from invrl.algorithms.contract import Problem, compiled
+from invrl.baselines.forecast_base_stock import INCUMBENT
+from invrl.config import Config, Network
+from invrl.demand.episodes import Dataset, Group
+from invrl.evaluation import Rule, classical, learned, make_simulate
+from invrl.metrics import Prices, Totals, prices
+from invrl.policies.network import Policy, make_policy
+from invrl.simulator import Episode
+
+FEATURES = 8
+"""Rows of features that the network sees beside the inventory."""
+LEAD_TIMES = (1, 7)
+"""Days; drawn evenly per pair."""
+SLOTS = LEAD_TIMES[1] + 1
+"""Rows of inventory."""
+
+
+class Work(NamedTuple):
+    """Something to time, and what it must do at least."""
+
+    run: Callable[[], Any]
+    """Does it once; returns the arrays to wait for."""
+    flops: float
+    """Operations of the network's matrix products in one run."""
+    bytes: float
+    """Bytes of the episodes read in one run."""
+
+
+class OnDevice(Dataset):
+    """A dataset whose results stay where they are: only the compiled rollout is timed."""
+
+    def gather(self, results: list) -> list[np.ndarray]:
+        jax.block_until_ready(results)
+        return [np.zeros(1)] * len(Totals._fields)
+
+
+def random_dataset(pairs: int, days: int, period: int, seed: int = 0, block: int | None = None) -> OnDevice:
+    """Episodes of random demand: one random block, repeated; the last cycle may pass the last day."""
+    plan = placement.plan(pairs, block)
+    one = _random_block(plan.block, days, period, seed)
+    index = np.arange(plan.blocks * plan.block).reshape(plan.blocks, plan.block)
+    blocks = jax.tree.map(lambda x: np.broadcast_to(x, (plan.blocks, *x.shape)), one)
+    blocks = blocks.replace(weight=(index < pairs).astype(np.float32))
+    group = Group(placement.put(blocks, plan.devices), np.where(index < pairs, index, -1), plan.devices)
+    return OnDevice((group,), np.arange(pairs), np.ones(1, np.float32), days)
+
+
+def _random_block(pairs: int, days: int, period: int, seed: int = 0) -> Episode:
+    rng = np.random.default_rng(seed)
+    cycles, longest = -(-days // period), LEAD_TIMES[1]
+    scale = rng.lognormal(1.0, 1.0, pairs).astype(np.float32)
+    lead_time = rng.integers(LEAD_TIMES[0], longest + 1, pairs).astype(np.int8)
+    initial = np.zeros((longest + 1, pairs), np.float32)
+    initial[0] = scale * (lead_time + period)
+    inside = np.arange(cycles * period).reshape(cycles, period, 1) < days
+    demand = rng.poisson(scale, (cycles, period, pairs)).astype(np.float32)
+    arrays: dict[str, Any] = {
+        "demand": demand * inside,
+        "measured": np.broadcast_to(inside, demand.shape),
+        "active": np.ones((cycles, pairs), bool),
+        "lead_time": np.broadcast_to(lead_time, (cycles, pairs)),
+        "features": rng.standard_normal((cycles, FEATURES, pairs), np.float32),
+        "regressors": np.broadcast_to(scale, (cycles, 4, pairs)),
+        "level": np.broadcast_to(scale, (cycles, pairs)),
+        "scale": scale,
+        "spread": np.sqrt(scale),
+        "initial": initial,
+        "max_order": 60 * scale,
+        "max_position": 120 * scale,
+        "weight": np.ones(pairs, np.float32),
+    }
+    return Episode(**arrays)
+
+
+READ = ("demand", "measured", "active", "lead_time")
+"""What every policy's rollout reads of an episode."""
+
+
+def _bytes(dataset: Dataset, *more: str) -> float:
+    episodes = [group.episode for group in dataset.groups]
+    return float(sum(getattr(episode, name).nbytes for episode in episodes for name in (*READ, *more)))
+
+
+def base_stock(dataset: Dataset, config: Config) -> Work:
+    """Forward rollout of a base-stock policy at one safety factor."""
+    config = replace(config, baseline=replace(config.baseline, forecast="mean"))
+    rule = classical(INCUMBENT, config)
+    simulate = make_simulate(Rule(lambda z, _, seen: rule.act(None, z, seen)), config)
+    return Work(lambda: simulate(np.ones((1, 1), np.float32), dataset), 0.0, _bytes(dataset))
+
+
+def network(dataset: Dataset, config: Config) -> Work:
+    """Forward rollout of the config's network behind its head."""
+    policy = _policy(dataset, config)
+    simulate = make_simulate(learned(policy), config)
+    params = placement.replicate(policy.init(jax.random.key(config.seed)), dataset.groups[0].devices)
+    return Work(lambda: simulate(params, dataset), _flops(dataset, config), _bytes(dataset, "features"))
+
+
+def training(dataset: Dataset, config: Config, algo: str, flops: Callable[[Dataset, Config], float]) -> Work:
+    """One update of an algorithm on all pairs.
+
+    Args:
+        flops: (data, config) -> operations of the update's matrix products.
+    """
+    all_pairs = replace(getattr(config, algo), batch_pairs=dataset.pairs.size)
+    one = replace(config.train, evaluate_every=1)
+    config = replace(config, algo=algo, train=one, **{algo: all_pairs})
+    if algo == "ddpg":  # a buffer for one rollout at least
+        room = max(config.ddpg.replay, 2 * _reviews(dataset))
+        config = replace(config, ddpg=replace(config.ddpg, replay=room))
+    algorithm = registry.get("algorithm", algo)
+    problem, hyper = Problem(config, _policy(dataset, config), dataset), algorithm.hyper(config)
+    price = Prices(*map(jnp.float32, prices(config.objective)))
+    update = compiled(algorithm, problem)
+    state = algorithm.init(problem, hyper, jax.random.key(config.seed))
+    state = placement.replicate(state, dataset.groups[0].devices)
+
+    def run() -> Any:
+        nonlocal state
+        state, metrics = update(state, hyper, price)
+        return state, metrics
+
+    return Work(run, flops(dataset, config), _bytes(dataset, "features"))
+
+
+def ds_flops(dataset: Dataset, config: Config) -> float:
+    """Forward, once more to rebuild what the backward pass needs, and twice in the backward pass."""
+    return 4.0 * _flops(dataset, config)
+
+
+def ppo_flops(dataset: Dataset, config: Config) -> float:
+    """Policy and value once to collect; both forward and twice backward in every epoch."""
+    return (2.0 + 6.0 * config.ppo.epochs) * _flops(dataset, config)
+
+
+def ddpg_flops(dataset: Dataset, config: Config) -> float:
+    """The rollout; per gradient step the critic (3), its target (2), and the actor through it (5)."""
+    steps = config.ddpg.gradient_steps * config.ddpg.minibatch
+    return _flops(dataset, config) * (1.0 + 10.0 * steps / _reviews(dataset))
+
+
+ds = partial(training, algo="ds", flops=ds_flops)
+
+
+def with_relu(work: Callable[[Dataset, Config], Work]) -> Callable[[Dataset, Config], Work]:
+    """The same for BASE on a 64 x 64 ReLU network, whatever the config says."""
+    relu = Network((64, 64), "relu")
+    return lambda dataset, config: work(dataset, replace(config, reg="base", network=relu))
+
+
+WORKS: dict[str, Callable[[Dataset, Config], Work]] = {
+    "base_stock": base_stock,
+    "network": network,
+    "network_relu": with_relu(network),
+    "ds": ds,
+    "ds_relu": with_relu(ds),
+    "ppo": partial(training, algo="ppo", flops=ppo_flops),
+    "ddpg": partial(training, algo="ddpg", flops=ddpg_flops),
+}
+"""Everything `invrl bench --what` knows."""
+
+
+def _policy(dataset: Dataset, config: Config) -> Policy:
+    head = registry.get("head", config.reg)
+    return make_policy(config.network, head, FEATURES, SLOTS)
+
+
+def _flops(dataset: Dataset, config: Config) -> float:
+    """Of one forward rollout: a multiplication and an addition per weight, pair and review."""
+    weights = sum(a * b for a, b in itertools.pairwise(widths(config)))
+    return 2.0 * weights * _reviews(dataset)
+
+
+def _reviews(dataset: Dataset) -> int:
+    """Decisions in one rollout."""
+    return sum(group.episode.active.size for group in dataset.groups)
+
+
+def widths(config: Config) -> tuple[int, ...]:
+    """Inputs, hidden layers, outputs."""
+    outputs = len(registry.get("head", config.reg).start)
+    return (FEATURES + SLOTS, *config.network.hidden, outputs)
+
+
+def data_bytes(pairs: int, days: int, period: int) -> int:
+    """Bytes of the episodes of a case."""
+    return pairs * sum(leaf.nbytes for leaf in jax.tree.leaves(_random_block(1, days, period)))
