@@ -31,7 +31,8 @@ def load(
 ) -> Config:
     """The config behind a command line.
 
-    Later wins: defaults, the file, its `[tuned.<algo>.<reg>]` table, `algo` and `reg`, overrides.
+    Later wins: defaults, the file, its tables `[tuned.<algo>.any]` and `[tuned.<algo>.<reg>]`, `algo` and
+    `reg`, overrides.
 
     Args:
         name: a file, or the name of one in `experiments/`; None for the defaults.
@@ -48,7 +49,9 @@ def load(
         if key in ("algo", "reg") and value is not None:
             tree[key] = value
     cells = check_tuned(tuned)
-    merge(tree, cells.get((str(tree.get("algo", Config.algo)), str(tree.get("reg", Config.reg))), {}))
+    chosen = str(tree.get("algo", Config.algo)), str(tree.get("reg", Config.reg))
+    for cell in ((chosen[0], ANY), chosen):
+        merge(tree, cells.get(cell, {}))
     for key, value in words:
         nested: Any = value
         for part in reversed(key.split(".")):
@@ -104,11 +107,15 @@ def merge(tree: dict[str, Any], extra: Mapping[str, Any]) -> None:
             tree[key] = dict(value) if isinstance(value, Mapping) else value
 
 
+ANY = "any"
+"""`[tuned.<algo>.any]` holds for all forms; a form's own table wins."""
+
+
 def check_tuned(tuned: Any) -> dict[tuple[str, str], Mapping[str, Any]]:
     """(algo, reg) -> table of every `[tuned.<algo>.<reg>]`; a mistake in any of them is an error."""
     cells = {}
     for algo, forms in _table("tuned", tuned, [*registry.ALGORITHMS, *registry.BASELINES]):
-        for reg, cell in _table(f"tuned.{algo}", forms, registry.HEADS):
+        for reg, cell in _table(f"tuned.{algo}", forms, [*registry.HEADS, ANY]):
             if not isinstance(cell, Mapping):
                 raise InvrlError(f"tuned.{algo}.{reg}: a table, not {cell!r}")
             build(cell)

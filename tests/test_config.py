@@ -273,3 +273,11 @@ def test_a_folder_of_the_same_name_does_not_hide_a_config(
     monkeypatch.setattr(configs, "EXPERIMENTS", ready)
     monkeypatch.chdir(here)
     assert load("retail").seed == 5
+
+
+def test_a_table_for_any_form_gives_way_to_the_forms_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[tuned.ppo.any.train]\nupdates = 7\npatience = 3\n[tuned.ppo.base.train]\nupdates = 8\n")
+    found = {reg: load(str(file), algo="ppo", reg=reg).train for reg in ("none", "base")}
+    assert [(t.updates, t.patience) for t in found.values()] == [(7, 3), (8, 3)]
+    assert load(str(file), algo="ds", reg="none").train == Config().train
