@@ -245,7 +245,7 @@ def _row(
         {name: v[mask] for name, v in values.items()},
         experiment.weight[pairs], experiment.panel.sku[pairs], evaluation.bootstrap, evaluation.seed,
     )  # fmt: skip
-    row: dict[str, Any] = {"n": int(mask.sum())}
+    row: dict[str, Any] = {"n": int(mask.sum()), "demand": experiment.panel.knowledge}
     for name, heading in MEASURES.items():
         row[heading] = found[name].mean * (100 if name in PERCENT else 1)
         if name in ("stockout_rate", "turnover_time"):
