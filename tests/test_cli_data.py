@@ -160,8 +160,8 @@ def test_names_in_brackets_are_no_markup(invrl, tmp_path):
 def test_help_ends_with_two_examples(invrl, command):
     run = invrl(command, "--help")
     assert run.code == 0
-    examples = run.out.partition("Examples")[2].split("\n")
-    assert [line.split()[:3] for line in examples if line.strip()] == 2 * [["invrl", "data", command]]
+    examples = run.out.partition("Examples:")[2].strip().split("\n\n")  # long ones are wrapped
+    assert [paragraph.split()[:3] for paragraph in examples] == 2 * [["invrl", "data", command]]
 
 
 def test_describing_loads_no_jax():

@@ -38,7 +38,9 @@ def _words(help: str) -> Any:
 
 @app.command(
     epilog="""Examples:
+
 invrl data make retail --out shop.parquet pairs=1000 days=120
+
 invrl data make lost-sales --out poisson.csv mean=5 lead_time=4"""
 )
 def make(
@@ -60,7 +62,9 @@ def make(
 @app.command(
     "import",
     epilog="""Examples:
+
 invrl data import sales.csv --out shop.parquet --column demand=qty --gaps zero
+
 invrl data import raw.csv --out shop.parquet --ahead promo --static city""",
 )
 def import_(
@@ -95,7 +99,9 @@ def import_(
 
 @app.command(
     epilog="""Examples:
+
 invrl data describe shop.parquet
+
 invrl data describe retail pairs=1000 --json"""
 )
 def describe(
