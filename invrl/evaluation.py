@@ -38,7 +38,7 @@ def classical(baseline: Baseline, config: Config) -> Rule:
         order = baseline.order(own, demand, seen)
         return Action(order, (seen.position + order)[None])
 
-    return Rule(act, baseline.prepare)
+    return Rule(act, lambda episode: baseline.prepare(episode, config.supply.unmet))
 
 
 def rounded(order: Array, supply: Supply, cap: Array | float = jnp.inf) -> Array:

@@ -19,13 +19,14 @@ class Baseline(NamedTuple):
             refines around the best point. Empty: nothing to tune.
         order: (numbers [k, N], expected daily demand [N], observation) -> order [N], units.
         has_safety_factor: the first number is one; raising it trades turnover for stockouts.
-        prepare: what the policy may see that others may not (the clairvoyant's future).
+        prepare: (episode, "lost" or "backlog") -> episode with what this policy may see and others
+            may not: the clairvoyant's future.
     """
 
     axes: tuple[tuple[float, float, int], ...]
     order: Callable[[Array, Array, Observation], Array]
     has_safety_factor: bool = False
-    prepare: Callable[[Episode], Episode] = lambda episode: episode
+    prepare: Callable[[Episode, str], Episode] = lambda episode, unmet: episode
 
 
 def expected_demand(seen: Observation, forecast: str) -> Array:
