@@ -52,7 +52,7 @@ def long_run_cost(run, days: int, pairs: int, seed: int, pack: float) -> tuple[f
     known = _known(config)
     options = {**config.data.options, "days": days, "pairs": pairs, "seed": seed}
     split = replace(
-        config.split, by="days", train_days=1, validation_days=BURN_IN, test_days=days - BURN_IN - 1
+        config.split, by="days", train_days=BURN_IN, validation_days=BURN_IN, test_days=days - 2 * BURN_IN
     )
     long = replace(
         config,
