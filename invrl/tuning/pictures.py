@@ -35,10 +35,13 @@ def draw_curves(trials: list[Trials], levels: dict[str, float], path: Path) -> N
     for place in (left, right):
         for name, level in levels.items():
             place.axhline(level, color="#64748b", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-            place.annotate(name, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+            place.annotate(name, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="top",
                            fontsize=8, color="#64748b")  # fmt: skip
         place.set_ylim(*_limits([curve(cell).expected for cell in trials], list(levels.values())))
-    left.set(xlabel="configurations tried", ylabel="test objective of the best on validation")
+    left.set(xlabel="configurations tried", ylabel="test objective of the best on validation", xscale="log")
+    counts = [k for k in (1, 2, 5, 10, 20, 50, 100) if k <= max(cell.score.shape[0] for cell in trials)]
+    left.set_xticks(counts, [str(k) for k in counts], minor=False)
+    left.minorticks_off()
     right.set(xlabel="training time behind them, seconds", xscale="log")
     figure.legend(loc="outside lower center", ncols=min(4, len(trials)), frameon=False)
     _save(figure, path)
@@ -87,8 +90,8 @@ def _figure(across: int) -> tuple[Any, Any]:
 
 
 def _limits(lines: list[np.ndarray], levels: list[float]) -> tuple[float, float]:
-    """From the best to where the second configuration leads: the first alone may be anything."""
-    values = np.concatenate([line[min(1, line.size - 1) :] for line in lines] + [np.array(levels)])
+    """From the best to where the third configuration leads: the first alone may be anything."""
+    values = np.concatenate([line[min(2, line.size - 1) :] for line in lines] + [np.array(levels)])
     low, high = float(values.min()), float(values.max())
     pad = 0.06 * ((high - low) or abs(high) or 1.0)
     return low - pad, high + pad
