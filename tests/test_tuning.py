@@ -411,11 +411,12 @@ def kill_one_worker() -> None:
 
 
 def test_on_a_ray_cluster(tmp_path: Path, whole: study.Study) -> None:
-    """Two workers, one of them killed: the same study as on this machine."""
+    """Two workers, one of them killed: the same study as on one device of this machine."""
     ray = pytest.importorskip("ray")
     from invrl.tuning.cluster import on_ray
 
-    there = make_study(tmp_path / "there")
+    there, here = make_study(tmp_path / "there"), make_study(tmp_path / "here")
+    search.search(here, 3, 2, search.here(PANEL, devices=1), lambda job: None)
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     killer = threading.Thread(target=kill_one_worker)
     killer.start()
@@ -424,8 +425,9 @@ def test_on_a_ray_cluster(tmp_path: Path, whole: study.Study) -> None:
     finally:
         killer.join()
         ray.shutdown()
-    search.finish(there, PANEL)
-    assert lines(there) == lines(whole) and lines(there, "test.jsonl") == lines(whole, "test.jsonl")
+    assert lines(there) == lines(here)
+    for a, b in zip(lines(there), lines(whole), strict=True):  # side by side on two devices: other rounding
+        assert a["score"] == pytest.approx(b["score"], rel=1e-5) and a["values"] == b["values"]
 
 
 def test_policies_of_a_study_are_those_it_tested(whole: study.Study) -> None:

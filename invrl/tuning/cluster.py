@@ -1,8 +1,8 @@
 """The search fanned out over a Ray cluster: every run is a task, retried if its worker is lost.
 
-A worker trains on one device in the same program as `search.here`, so a run comes out the same
-wherever it is trained. Start a cluster with `ray start` (or none: one is made on this machine);
-`invrl` must be installed on its machines.
+A worker trains on one device in the program of `search.here`, so a run comes out the same on every
+worker of one kind of machine, and up to rounding as beside others on several devices. Start a cluster
+with `ray start` (or none: one is made on this machine); `invrl` must be installed on its machines.
 """
 
 from __future__ import annotations
