@@ -27,7 +27,10 @@ FAST = {
         "ddpg.actor_learning_rate=3e-3",
         "train.updates=75", "train.evaluate_every=25",  # three chunks: the learning rates fall to their end
     ),
-    "ppo": ("ppo.hidden=[16]", "ppo.minibatch=128", "ppo.learning_rate=1e-2"),
+    "ppo": (
+        "ppo.hidden=[16]", "ppo.minibatch=128", "ppo.learning_rate=1e-2",
+        "train.updates=90", "train.evaluate_every=30",
+    ),
 }  # fmt: skip
 """Small networks in a hurry."""
 
