@@ -53,10 +53,7 @@ def load(
     for cell in ((chosen[0], ANY), chosen):
         merge(tree, cells.get(cell, {}))
     for key, value in words:
-        nested: Any = value
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        merge(tree, nested)
+        merge(tree, nested(key, value))
     return build(tree)
 
 
@@ -96,6 +93,13 @@ def parse_override(word: str) -> tuple[str, Any]:
         return key, tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return key, text
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """`a.b.c` and a value as tables in tables."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
 
 
 def merge(tree: dict[str, Any], extra: Mapping[str, Any]) -> None:

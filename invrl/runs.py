@@ -70,9 +70,7 @@ class Run:
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file of the run, whole or not at all."""
-        partial = self.path / f"{name}.partial"
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, self.path / name)
+        write_json(self.path / name, content)
 
     def log(self, record: dict[str, float]) -> None:
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
@@ -80,9 +78,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, float]]:
         """The logged evaluations; a line cut off by a kill is left out."""
-        path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        return read_lines(self.path / "metrics.jsonl")
 
     def forget_after(self, update: int) -> None:
         """Drop log lines later than a checkpoint: the resumed run writes them again."""
@@ -105,6 +101,19 @@ class Run:
             )
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a log, one JSON object a line; a line cut off by a kill is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Run:

@@ -71,6 +71,7 @@ Plugin = Annotated[
         help="Your Python file that registers a form, source, baseline or algorithm.",
     ),
 ]  # fmt: skip
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel=OUTPUT)]
 OutDir = Annotated[Path, typer.Option("--out", help="Where run directories go.", rich_help_panel=OUTPUT)]
 
 

@@ -65,11 +65,10 @@ def ls(places: Places = None, format: Format = "table", json: Json = False, out:
 @app.command()
 def show(study: Path, format: Format = "table", json: Json = False, out: Out = None) -> None:
     """Every configuration of a study, best first."""
-    from invrl.tuning.curve import scores_of
-    from invrl.tuning.study import read_study, trials_of
+    from invrl.tuning.study import read_study, tests_of, trials_of
 
     found = read_study(study)
-    tested = scores_of(found)
+    tested = {trial: test["objective"] for trial, test in tests_of(found).items()}
     lines = [
         {"trial": t.number, **{k.rpartition(".")[2]: _word(v) for k, v in t.values.items()},
          "runs": len(t.seeds), "status": t.status, "validation": t.score, "test": tested.get(t.number),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Json, emit, say
-from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, RegName, Seed
+from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, Quiet, RegName, Seed
 
 EXAMPLES = """Examples:
 
@@ -31,7 +31,7 @@ def train(
     out: OutDir = Path("runs"),
     plugin: Plugin = None,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a policy (or tune an incumbent), then score it beside the incumbents."""
     from invrl import placement
@@ -54,7 +54,7 @@ def resume(
     overrides: Overrides = None,
     plugin: Plugin = None,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Go on with an interrupted run, or lengthen one that ended (train.updates=+500)."""
     from invrl import placement

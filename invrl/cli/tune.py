@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Json, emit, say
-from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, RegName, Seed
+from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, Quiet, RegName, Seed
 
 EXAMPLES = """Examples:
 
@@ -57,7 +57,7 @@ def tune(
     out: OutDir = Path("runs"),
     plugin: Plugin = None,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search hyper-parameters; many trainings in one program. Run again, it goes on."""
     from invrl import placement

@@ -20,7 +20,7 @@ class Trials(NamedTuple):
     algo: str
     reg: str
     validation: np.ndarray  # [n, S] objective per seed; infinite where a run diverged
-    score: np.ndarray  # [n, S] objective on the reported split
+    score: np.ndarray  # [n, S] objective on the reported split; the worst there where a run diverged
     seconds: np.ndarray  # [n] of training one seed
 
     @property
@@ -67,14 +67,8 @@ def curve(trials: Trials, draws: int = 2000, seed: int = 0) -> Curve:
     place = np.maximum.accumulate(np.where(validation <= best, np.arange(n), 0), axis=1)  # where it was found
     found = np.take_along_axis(score, place, axis=1)
     low, high = np.quantile(found, [0.05, 0.95], axis=0)
-    expected = best_of(trials.validation.mean(1), finite_mean(trials.score))
+    expected = best_of(trials.validation.mean(1), trials.score.mean(1))
     return Curve(expected, low, high, trials.seconds.mean() * np.arange(1, n + 1))
-
-
-def finite_mean(score: np.ndarray) -> np.ndarray:
-    """[n] mean over seeds [n, S]; the worst score of all where a run diverged."""
-    worst = score[np.isfinite(score)].max(initial=0.0)
-    return np.where(np.isfinite(score), score, worst).mean(1)
 
 
 def trials_in(study: Study, measure: str = "objective") -> Trials:
@@ -83,7 +77,7 @@ def trials_in(study: Study, measure: str = "objective") -> Trials:
     A run that diverged or was pruned scores like the worst that ended.
     """
     tested = {(r["trial"], r["seed"]): r["test"][measure] for r in study.records("test.jsonl")}
-    found = list(trials_of(study))
+    found = trials_of(study)
     seeds = max(len(t.seeds) for t in found)
     found = [t for t in found if len(t.seeds) == seeds]
     score = np.array([[tested.get((t.number, s), np.inf) for s in t.seeds] for t in found])
@@ -127,14 +121,6 @@ def _joined(parts: list[Trials]) -> Trials:
         np.concatenate([p.score[:, :seeds] for p in parts]),
         np.concatenate([p.seconds for p in parts]),
     )  # fmt: skip
-
-
-def scores_of(study: Study, measure: str = "objective") -> dict[int, float]:
-    """trial -> its test score, the mean over seeds."""
-    tested: dict[int, list[float]] = {}
-    for record in study.records("test.jsonl"):
-        tested.setdefault(record["trial"], []).append(record["test"][measure])
-    return {trial: float(np.mean(scores)) for trial, scores in tested.items()}
 
 
 def spread_rows(trials: list[Trials]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl.tuning.study import Study, trials_of
+from invrl.tuning.study import Study, tests_of, trials_of
 
 
 class Frontier(NamedTuple):
@@ -20,12 +20,11 @@ class Frontier(NamedTuple):
 
 def frontier(study: Study) -> Frontier:
     """Test means of every trial, its seeds averaged."""
-    tested: dict[int, list[tuple[float, float]]] = {}
-    for record in study.records("test.jsonl"):
-        test = record["test"]
-        tested.setdefault(record["trial"], []).append((test["stockout_rate"], test["turnover_time"]))
     values = {t.number: t.values for t in trials_of(study)}
-    points = [(_label(values[n]), *np.mean(seeds, axis=0)) for n, seeds in tested.items()]
+    points = [
+        (_label(values[n]), test["stockout_rate"], test["turnover_time"])
+        for n, test in tests_of(study).items()
+    ]
     points.sort(key=lambda p: -p[1])
     config = study.plan.config
     return Frontier(

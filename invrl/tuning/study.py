@@ -26,6 +26,7 @@ import numpy as np
 from invrl import checkpoints, configs
 from invrl.config import Config
 from invrl.errors import InvrlError
+from invrl.runs import read_lines, write_json
 from invrl.tuning.lanes import Job
 from invrl.tuning.space import ADAPTIVE, BATCH, SAMPLERS, Dimension, History, most, parse
 
@@ -60,9 +61,7 @@ class Study:
 
     def records(self, name: str = "trials.jsonl") -> list[dict[str, Any]]:
         """The lines of a log; one cut off by a kill is left out."""
-        path = self.path / name
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        return read_lines(self.path / name)
 
     def append(self, name: str, record: dict[str, Any]) -> None:
         """Add a line; what a kill left of the one before is cut off first."""
@@ -84,15 +83,14 @@ class Study:
 
     def values(self, trial: int) -> dict[str, Any]:
         """What the sampler proposes for a trial; it knows the trials of earlier batches, if adaptive."""
-        for record in self.records():
-            if record["trial"] == trial:
-                return record["values"]
-        known = self._known(trial // BATCH * BATCH) if self.plan.sampler in ADAPTIVE else []
+        known: History = []
+        if self.plan.sampler in ADAPTIVE:
+            tried = trials_of(self)
+            for one in tried:
+                if one.number == trial:
+                    return one.values
+            known = [(t.values, t.score) for t in tried if t.number < trial // BATCH * BATCH]
         return SAMPLERS[self.plan.sampler](self.plan.space, trial, self.plan.config.seed, known)
-
-    def _known(self, before: int) -> History:
-        scores = [t for t in trials_of(self) if t.number < before]
-        return [(t.values, t.score) for t in scores]
 
     def job(self, trial: int, seed: int) -> Job:
         """The training run of a trial and a seed, from its start."""
@@ -125,11 +123,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
     """The config with some keys changed; checked like any other."""
     tree = configs.to_tree(config)
     for key, value in values.items():
-        *sections, name = key.split(".")
-        place = tree
-        for section in sections:
-            place = place[section]
-        place[name] = value
+        configs.merge(tree, configs.nested(key, value))
     return configs.build(tree)
 
 
@@ -147,9 +141,7 @@ def open_study(path: Path, plan: Plan) -> Study:
     for folder in ("curves", "policies"):
         (path / folder).mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        partial = path / "study.json.partial"
-        partial.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, file)
+        write_json(file, tree)
     return Study(path, plan)
 
 
@@ -215,6 +207,17 @@ def _trial(number: int, records: list[dict[str, Any]]) -> Trial:
     status = next(s for s in ("diverged", "pruned", "done") if s in statuses)
     seeds = tuple(r["seed"] for r in records)
     return Trial(number, records[0]["values"], seeds, scores, sum(r["seconds"] for r in records), status)
+
+
+def tests_of(study: Study) -> dict[int, dict[str, float]]:
+    """trial -> its test measures, means over its seeds; empty before the end."""
+    together: dict[int, list[dict[str, float]]] = defaultdict(list)
+    for record in study.records("test.jsonl"):
+        together[record["trial"]].append(record["test"])
+    return {
+        trial: {m: float(np.mean([s[m] for s in seeds])) for m in seeds[0]}
+        for trial, seeds in together.items()
+    }
 
 
 def best_of(trials: list[Trial]) -> Trial:
