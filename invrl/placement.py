@@ -1,4 +1,4 @@
-"""Where pairs live: blocks of pairs, laid over the local devices. The one place that decides.
+"""Where pairs live: blocks of pairs, laid over the devices of all hosts. The one place that decides.
 
 Every array of an episode carries a leading axis of blocks. Within a device, blocks are
 worked off one after the other (they fit its cache); between devices they are sharded.
@@ -17,15 +17,23 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from invrl import hosts
+
 AXIS = "blocks"
 BLOCK = {"cpu": 512, "gpu": 1 << 16, "tpu": 1 << 16}
 """Pairs in a block at most: what fits a core's cache, or what fills a GPU."""
 
 
-def prepare() -> None:
-    """Set up the process for a command; must run before jax starts its backends."""
+def prepare(among: str | None = None) -> None:
+    """Set up the process for a command; must run before jax starts its backends.
+
+    Args:
+        among: the hosts that run the command together, see `hosts.join`.
+    """
     use_all_cores()
     keep_compiled()
+    if among:
+        hosts.join(among)
 
 
 def use_all_cores() -> None:
@@ -54,7 +62,7 @@ class Plan(NamedTuple):
 
 def device_count(pairs: int) -> int:
     """Devices that work on a data set of `pairs` pairs: all, unless there is too little to share."""
-    return jax.local_device_count() if pairs > 64 else 1
+    return jax.device_count() if pairs > 64 or jax.process_count() > 1 else 1
 
 
 def plan(pairs: int, block: int | None = None, devices: int | None = None) -> Plan:
@@ -85,7 +93,8 @@ def memory() -> int:
     """Bytes of memory that data may be held in."""
     stats = jax.local_devices()[0].memory_stats() or {}
     on_cpu = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return len(jax.local_devices()) * stats["bytes_limit"] if "bytes_limit" in stats else on_cpu
+    here = jax.local_device_count() * stats["bytes_limit"] if "bytes_limit" in stats else on_cpu
+    return jax.process_count() * hosts.least(here)
 
 
 LANES = {"cpu": 1, "gpu": 64, "tpu": 64}
@@ -100,17 +109,17 @@ def lanes_for(pairs: int) -> int:
 
 @cache
 def mesh(devices: int) -> Mesh:
-    return jax.make_mesh((devices,), (AXIS,), (AxisType.Auto,), devices=jax.local_devices()[:devices])
+    return jax.make_mesh((devices,), (AXIS,), (AxisType.Auto,), devices=jax.devices()[:devices])
 
 
 def put(tree: Any, devices: int) -> Any:
     """Arrays [blocks, ...] laid over the devices."""
-    return jax.device_put(tree, NamedSharding(mesh(devices), PartitionSpec(AXIS)))
+    return hosts.put(tree, NamedSharding(mesh(devices), PartitionSpec(AXIS)))
 
 
 def replicate(tree: Any, devices: int) -> Any:
     """Arrays copied to every device, so that a state looks the same before and after a step."""
-    return jax.device_put(tree, NamedSharding(mesh(devices), PartitionSpec()))
+    return hosts.put(tree, NamedSharding(mesh(devices), PartitionSpec()))
 
 
 def map_blocks(fn: Callable[[Any, Any], Any], shared: Any, blocks: Any, devices: int) -> Any:
@@ -208,5 +217,6 @@ def describe() -> dict[str, Any]:
         "backend": backend,
         "device": devices[0].device_kind,
         "devices": len(devices),
+        "hosts": jax.process_count(),
         "block_pairs": BLOCK[backend],
     }

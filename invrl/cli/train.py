@@ -10,6 +10,11 @@ import typer
 from invrl.cli.console import Json, emit, say
 from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, Quiet, RegName, Seed
 
+Hosts = Annotated[
+    str | None,
+    typer.Option(help="Train on several hosts together: ADDRESS:PORT/COUNT/INDEX, or auto under Slurm."),
+]
+
 EXAMPLES = """Examples:
 
 invrl train --algo ds --reg both
@@ -29,6 +34,7 @@ def train(
         str | None, typer.Option(help="Start of the run's name.", rich_help_panel="Output")
     ] = None,
     out: OutDir = Path("runs"),
+    hosts: Hosts = None,
     plugin: Plugin = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -36,22 +42,26 @@ def train(
     """Train a policy (or tune an incumbent), then score it beside the incumbents."""
     from invrl import placement
 
-    placement.prepare()
+    placement.prepare(hosts)
     from invrl import session
     from invrl.cli.options import load_config
+    from invrl.hosts import first, scratch
 
     config_ = load_config(config, overrides, algo=algo, reg=reg, data=data, seed=seed)
     experiment = session.load_experiment(config_)
     config_ = experiment.config
-    run = session.begin(experiment, out, name or f"{config_.algo}-{config_.reg}")
+    run = session.begin(experiment, out if first() else scratch(), name or f"{config_.algo}-{config_.reg}")
+    quiet = quiet or not first()
     _describe(experiment, quiet)
     content = _watched(lambda watch: session.train(experiment, run, watch), run, config_, quiet)
-    show(content, run, json)
+    if first():
+        show(content, run, json)
 
 
 def resume(
     name: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or name.")],
     overrides: Overrides = None,
+    hosts: Hosts = None,
     plugin: Plugin = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -59,13 +69,17 @@ def resume(
     """Go on with an interrupted run, or lengthen one that ended (train.updates=+500)."""
     from invrl import placement
 
-    placement.prepare()
+    placement.prepare(hosts)
     from invrl import runs, session
+    from invrl.hosts import copied, first
 
     run = runs.find(name)
+    run = run if first() else runs.Run(copied(run.path))
     changed = session.resumed_config(run, overrides or [])
+    quiet = quiet or not first()
     content = _watched(lambda watch: session.resume(run, changed, watch), run, changed, quiet)
-    show(content, run, json)
+    if first():
+        show(content, run, json)
 
 
 def _describe(experiment: Any, quiet: bool) -> None:

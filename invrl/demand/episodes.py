@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl import placement
+from invrl import hosts, placement
 from invrl.config import Features, Supply
 from invrl.demand.features import Known, Normaliser, features, numeric_static
 from invrl.demand.panel import Panel
@@ -48,7 +48,7 @@ class Dataset(NamedTuple):
 
     def gather(self, results: list) -> list[np.ndarray]:
         """Per group a tree of [blocks, B, ...]; its leaves [N', ...] in the order of `pairs`."""
-        leaves = [jax.tree.leaves(jax.device_get(result)) for result in results]
+        leaves = [jax.tree.leaves(hosts.fetch(result)) for result in results]
         merged = []
         for arrays in zip(*leaves, strict=True):
             out = np.zeros((self.pairs.size, *arrays[0].shape[2:]), arrays[0].dtype)
@@ -156,7 +156,7 @@ def bytes_per_pair(panel: Panel, part: Part, normaliser: Normaliser, config: Fea
 def _refuse_unmeasured(panel: Panel, part: Part, pairs: np.ndarray, groups: list[Group]) -> None:
     """A pair that no order can influence would be measured on no day, and look perfect."""
     for group in groups:
-        days = np.asarray(group.episode.measured.sum((1, 2)))
+        days = hosts.fetch(group.episode.measured.sum((1, 2)))
         bad = group.index[(days == 0) & (group.index >= 0)]
         if bad.size:
             raise InvrlError(
@@ -225,9 +225,9 @@ def _group(
         """[..., N] to [blocks, ..., B]; padding repeats the first pair."""
         return np.moveaxis(column[..., np.maximum(local, 0)], -2, 0)
 
-    blocks = placement.put(jax.tree.map(cut, columns), plan.devices)
-    weight = placement.put(jnp.where(local >= 0, blocks.weight, 0.0), plan.devices)
-    episode = _build(blocks._replace(weight=weight), window, supply, config, plan.devices)
+    blocks = jax.tree.map(cut, columns)
+    blocks = blocks._replace(weight=np.where(local >= 0, blocks.weight, np.float32(0)))
+    episode = _build(placement.put(blocks, plan.devices), window, supply, config, plan.devices)
     index = np.full(local.shape, -1)
     index[local >= 0] = members  # `local` counts up
     return Group(episode, index, plan.devices)

@@ -1,0 +1,73 @@
+"""Several hosts as one machine: two processes of two devices each, against this one of two devices."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_session import SMALL
+
+from invrl import hosts, runs
+from invrl.cli import app
+from invrl.errors import InvrlError
+
+WORDS = (*SMALL, "data.options.pairs=90", "train.updates=10")
+
+
+def together(devices: int, *words: str, count: int = 2) -> list[str]:
+    """What each of `count` hosts prints when all run the command, on so many devices each."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "invrl", *words, "--hosts"]
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    env = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    started = [
+        subprocess.Popen(
+            [*command, f"localhost:{port}/{count}/{k}"],
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for k in range(count)
+    ]  # fmt: skip
+    printed = [process.communicate(timeout=300) for process in started]
+    assert [process.returncode for process in started] == [0] * count, printed
+    return [out for out, _ in printed]
+
+
+@pytest.mark.parametrize(
+    ("algo", "devices", "tolerance"),
+    [("ds", 2, 1e-3), ("ddpg", 1, 1e-4)],
+    ids=["ds, four devices", "ddpg, two devices"],  # DDPG explores with the noise of so many devices
+)
+def test_two_hosts_train_as_one(algo: str, devices: int, tolerance: float, tmp_path: Path) -> None:
+    words = ("train", "--algo", algo, "--reg", "base", "--quiet", *WORDS)
+    speaks, silent = together(devices, *words, "--out", str(tmp_path / "two"))
+    assert "stockout %" in speaks and "stockout %" not in silent
+    (far,) = runs.below(tmp_path / "two")  # the second host left nothing
+    app([*words, "--out", str(tmp_path / "one")], standalone_mode=False)
+    (near,) = runs.below(tmp_path / "one")
+    more = ("train.updates=15", "--quiet")
+    together(devices, "resume", str(far.path), *more)
+    app(["resume", str(near.path), *more], standalone_mode=False)
+    assert far.read("manifest.json")["devices"]["hosts"] == 2
+    assert far.read("results.json")["updates"] == 15
+    for split in ("validation", "test"):
+        a, b = far.pairs(split), near.pairs(split)
+        for name in (f"{algo}/base:stockout_rate", f"{algo}/base:turnover_time", "incumbent:objective"):
+            np.testing.assert_allclose(a[name], b[name], rtol=tolerance, atol=tolerance / 10)
+
+
+@pytest.mark.parametrize("text", ["node0", "node0:1/2", "node0:1/2/x", "node0:1/2/2", ":1/2/-1"])
+def test_a_mistaken_address_is_refused(text: str) -> None:
+    with pytest.raises(InvrlError, match="--hosts"):
+        hosts.join(text)
+
+
+def test_no_cluster_to_detect_is_said() -> None:
+    with pytest.raises(InvrlError, match="--hosts auto"):
+        hosts.join("auto")
