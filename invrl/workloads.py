@@ -19,10 +19,12 @@ from invrl import placement, registry
 from invrl.algorithms.contract import Problem, compiled
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.config import Config, Network
-from invrl.demand.episodes import Dataset, Group
+from invrl.demand.episodes import Columns, Dataset, Group, Window, build_episode
 from invrl.evaluation import Rule, classical, learned, make_simulate
 from invrl.metrics import Prices, Totals, prices
 from invrl.policies.network import Policy, make_policy
+from invrl.recommend import orders
+from invrl.recommend.orderer import network_orderer
 from invrl.simulator import Episode
 
 FEATURES = 8
@@ -167,6 +169,52 @@ def with_relu(work: Callable[[Dataset, Config], Work]) -> Callable[[Dataset, Con
     return lambda dataset, config: work(dataset, replace(config, reg="base", network=relu))
 
 
+def recommend(dataset: Dataset, config: Config) -> Work:
+    """One order per pair, from as many days of history as the dataset has."""
+    index, devices = dataset.groups[0].index, dataset.groups[0].devices
+    period, days = dataset.groups[0].episode.demand.shape[-2], dataset.days
+    one = _random_request(index.shape[1], days, config.seed)
+    window = Window(days, days, days + 1, 1, period, SLOTS, 0)
+    build = partial(build_episode, window=window, supply=config.supply, config=config.features)
+    rows = jax.eval_shape(build, one.columns).features.shape[-2]
+    policy = make_policy(config.network, registry.get("head", config.reg), rows, SLOTS)
+    shared = placement.replicate(policy.init(jax.random.key(config.seed)), devices)
+    run = orders.compiled(network_orderer(policy, shared, SLOTS, config.reg), config)
+    blocks = jax.tree.map(lambda x: np.broadcast_to(x, (len(index), *x.shape)), one)
+    blocks = placement.put(blocks, devices)
+    inputs = (rows + SLOTS, *widths(config)[1:])
+    weights = sum(a * b for a, b in itertools.pairwise(inputs))
+    return Work(
+        lambda: run(shared, blocks, window, devices),
+        2.0 * weights * dataset.pairs.size, float(blocks.columns.demand.nbytes),
+    )  # fmt: skip
+
+
+def _random_request(pairs: int, days: int, seed: int) -> orders.Block:
+    rng = np.random.default_rng(seed)
+    scale = rng.lognormal(1.0, 1.0, pairs).astype(np.float32)
+    inventory = rng.poisson(scale, (SLOTS, pairs)).astype(np.float32)
+    columns: dict[str, Any] = {
+        "demand": rng.poisson(scale, (days, pairs)).astype(np.float32),
+        "ahead": np.zeros((SLOTS, 0, pairs), np.float32),
+        "static": np.zeros((0, pairs), np.float32),
+        "regressors": None,
+        "lead_time": rng.integers(LEAD_TIMES[0], LEAD_TIMES[1] + 1, (1, pairs)).astype(np.int8),
+        "first_review": np.full(pairs, days, np.int32),
+        "initial_stock": inventory[0],
+        "scale": scale,
+        "spread": np.sqrt(scale),
+        "weight": np.ones(pairs, np.float32),
+    }
+    limits: dict[str, Any] = {
+        "pack": np.zeros(pairs, np.float32),
+        "minimum": np.zeros(pairs, np.float32),
+        "maximum": np.full(pairs, np.inf, np.float32),
+        "active": np.ones(pairs, bool),
+    }
+    return orders.Block(Columns(**columns), jnp.asarray(inventory), None, **limits)
+
+
 WORKS: dict[str, Callable[[Dataset, Config], Work]] = {
     "base_stock": base_stock,
     "network": network,
@@ -175,6 +223,7 @@ WORKS: dict[str, Callable[[Dataset, Config], Work]] = {
     "ds_relu": with_relu(ds),
     "ppo": partial(training, algo="ppo", flops=ppo_flops),
     "ddpg": partial(training, algo="ddpg", flops=ddpg_flops),
+    "recommend": recommend,
 }
 """Everything `invrl bench --what` knows."""
 

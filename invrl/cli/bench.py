@@ -30,7 +30,8 @@ def bench(
     what: Annotated[
         str | None,
         typer.Option(
-            help="Of base_stock, network, network_relu, ds, ds_relu; all unless given.", rich_help_panel=SIZES
+            help="Of base_stock, network, network_relu, ds, ds_relu, ppo, ddpg, recommend; else all.",
+            rich_help_panel=SIZES,
         ),
     ] = None,
     pairs: Annotated[str | None, typer.Option(help="Such as 1000,10000.", rich_help_panel=SIZES)] = None,
@@ -128,7 +129,8 @@ def _title(row: dict[str, Any]) -> str:
 
 KEY = """M/s: million SKU-days a second, median of warm runs. cold s: compilation. MB: peak memory, all told.
 limit: share of what the machine's rate of copying or of matrix products allows.
-growth: seconds per SKU-day, relative to the largest case of the same kind."""
+growth: seconds per SKU-day, relative to the largest case of the same kind.
+recommend: one order per pair, from so many days of history."""
 
 
 def _show(record: dict[str, Any], format: str, json: bool) -> None:

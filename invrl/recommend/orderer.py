@@ -17,7 +17,7 @@ from invrl.demand.features import Known, features
 from invrl.demand.supply import MAX_LEAD_TIME
 from invrl.errors import InvrlError
 from invrl.evaluation import Rule, classical, learned
-from invrl.policies.network import make_policy
+from invrl.policies.network import Policy, make_policy
 from invrl.recommend.catalogue import Catalogue
 from invrl.runs import Run
 from invrl.simulator import Observation
@@ -49,14 +49,17 @@ def load_orderer(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
     head = registry.get("head", config.reg)
     policy = make_policy(config.network, head, _feature_rows(config, catalogue), slots)
     shared = checkpoints.load(run.best, jax.eval_shape(policy.init, jax.random.key(0)))
+    return network_orderer(policy, shared, slots, config.reg)
+
+
+def network_orderer(policy: Policy, shared: Any, slots: int, reg: str) -> Orderer:
+    """The policy of a network with parameters `shared`, of the form `reg`."""
 
     def level(own: Any, raw: Array, seen: Observation) -> Array:
         return policy.order(raw, _empty(seen))
 
-    coefficients = len(head.start) if config.reg in ("coeff", "both") else 0
-    return Orderer(
-        learned(policy), shared, None, slots, level if config.reg in LEVELS else None, coefficients
-    )
+    coefficients = len(policy.start) if reg in ("coeff", "both") else 0
+    return Orderer(learned(policy), shared, None, slots, level if reg in LEVELS else None, coefficients)
 
 
 LEVELS = ("base", "both", "incumbent", "s_S")
