@@ -101,10 +101,16 @@ LANES = {"cpu": 1, "gpu": 64, "tpu": 64}
 """Runs that one device trains side by side at most; on a CPU core vmap gains nothing."""
 
 
-def lanes_for(pairs: int) -> int:
-    """Runs to train side by side on a device, each on `pairs` pairs: together one full block."""
+def lanes_for(pairs: int, state_bytes: int) -> int:
+    """Runs to train side by side on a device: together one full block, in a share of its memory.
+
+    Args:
+        pairs: that each run trains on.
+        state_bytes: of each run's state; a step holds it twice.
+    """
     backend = jax.default_backend()
-    return max(1, min(LANES[backend], BLOCK[backend] // pairs))
+    fits = int(SHARE * memory() / jax.device_count()) // (2 * state_bytes)
+    return max(1, min(LANES[backend], BLOCK[backend] // pairs, fits))
 
 
 @cache

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from builders import make_config, poisson_panel
 
-from invrl import checkpoints, runs, training
+from invrl import checkpoints, placement, runs, training
 from invrl.cli import app, main
 from invrl.config import Config
 from invrl.errors import InvrlError
@@ -166,6 +166,22 @@ def test_lanes_side_by_side_on_one_device() -> None:
     configs = [replace(config(), seed=s) for s in range(3)]
     for job, c in zip(trained([Job(c) for c in configs], width=3, devices=1), configs, strict=True):
         assert float(job.loop.best_score) == pytest.approx(float(alone(c).best_score), rel=1e-4)
+
+
+def test_lanes_fit_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU: 64 runs, or as many as a quarter of its memory holds twice (a step's old and new state)."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
+    ddpg = config("algo=ddpg", "ddpg.replay=10_000")
+    experiment = Experiment(lanes.shape_of(ddpg), PANEL, devices=1)
+    buffer = 10_000 * 4 * 2 * experiment.policy.inputs  # a state and the next one per row, float32
+    monkeypatch.setattr(placement, "memory", lambda: 10 * buffer * 8)
+    assert 5 <= lanes.width_for(experiment, 1_000, 1) <= 10
+    monkeypatch.setattr(placement, "memory", lambda: buffer)
+    assert lanes.width_for(experiment, 1_000, 1) == 1
+    monkeypatch.setattr(placement, "memory", lambda: 10_000 * buffer)
+    assert lanes.width_for(experiment, 1_000, 1) == 64
+    assert lanes.width_for(experiment, 3, 1) == 3
 
 
 def test_a_run_may_pause_at_a_limit() -> None:

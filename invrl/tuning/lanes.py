@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -214,6 +215,14 @@ def shape_of(config: Config) -> Config:
 
 
 def width_for(experiment: Experiment, jobs: int, devices: int) -> int:
-    """Lanes per device: as many as keep the device busy, and no more than there are jobs."""
-    fits = max(1, placement.lanes_for(experiment.train.pairs.size))
+    """Lanes per device: as many as keep the device busy and fit its memory, no more than there are jobs."""
+    fits = placement.lanes_for(experiment.train.pairs.size, _state_bytes(experiment))
     return min(fits, -(-jobs // devices))
+
+
+def _state_bytes(experiment: Experiment) -> int:
+    config, problem = experiment.config, experiment.problem
+    algorithm = registry.get("algorithm", config.algo)
+    init = partial(algorithm.init, problem, algorithm.hyper(config))
+    state = jax.eval_shape(init, jax.random.key(config.seed))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
