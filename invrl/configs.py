@@ -95,6 +95,14 @@ def parse_override(word: str) -> tuple[str, Any]:
         return key, text
 
 
+def with_words(config: Config, words: Iterable[str]) -> Config:
+    """The config with `key.path=value` words laid over it."""
+    tree = to_tree(config)
+    for key, value in map(parse_override, words):
+        merge(tree, nested(key, value))
+    return build(tree)
+
+
 def nested(key: str, value: Any) -> dict[str, Any]:
     """`a.b.c` and a value as tables in tables."""
     for part in reversed(key.split(".")):

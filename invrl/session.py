@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from invrl import breakdown, checkpoints, configs, placement, registry, results, runs, trace, training
-from invrl.config import Config, Data
+from invrl.config import Config
 from invrl.demand.episodes import Dataset
 from invrl.demand.features import Normaliser
 from invrl.demand.sources import source_panel
@@ -209,16 +209,16 @@ def restore(run: Run, experiment: Experiment) -> tuple[Rule, Any, np.ndarray | N
 
 
 def evaluate(
-    run: Run, split: str, by: str | None, trace_file: Path | None, other: Callable[[Data], Data] | None = None
+    run: Run, split: str, by: str | None, trace_file: Path | None, config: Config | None = None
 ) -> list[dict[str, Any]]:
     """Table rows of a run's policy on one part of its data, or of other data.
 
     Args:
         by: class of pairs to break down by (`breakdown.labels`), or None.
         trace_file: where to write every day of every pair, or None.
-        other: the run's data section -> the one to evaluate on.
+        config: the run's, with other data (`elsewhere`); None takes the run's own.
     """
-    config = run.config if other is None else replace(run.config, data=other(run.config.data))
+    config = config or run.config
     if split not in PARTS:
         raise InvrlError(f"no split `{split}`", hint=nearest(split, PARTS))
     experiment = load_experiment(config, load_normaliser(run))
@@ -235,6 +235,23 @@ def evaluate(
         {"run": run.name, by or "pairs": name, **_row(experiment, dataset, values, mask)}
         for name, mask in groups.items()
     ]
+
+
+ELSEWHERE = ("data", "split", "evaluation")
+"""Sections that may change when a run is evaluated on other data than its own."""
+
+
+def elsewhere(config: Config, words: list[str]) -> Config:
+    """A run's config pointed at other data by `data.…`, `split.…` and `evaluation.…` words.
+
+    Raises:
+        InvrlError: a key of another section.
+    """
+    for key, _ in map(configs.parse_override, words):
+        if key.partition(".")[0] not in ELSEWHERE:
+            hint = f"train a new run, or change only {', '.join(f'{section}.*' for section in ELSEWHERE)}"
+            raise InvrlError(f"`{key}` defines the run and cannot change when it is evaluated", hint=hint)
+    return configs.with_words(config, words)
 
 
 def _row(

@@ -93,6 +93,14 @@ def test_evaluation_repeats_the_number_of_training_time(finished: runs.Run) -> N
     assert row["turnover time (days)"] == pytest.approx(results["turnover_time"][0], rel=1e-6)
 
 
+def test_evaluation_on_other_data(finished: runs.Run) -> None:
+    config = session.elsewhere(finished.config, ["data.options.pairs=30", "evaluation.bootstrap=9"])
+    (row,) = session.evaluate(finished, "test", None, None, config)
+    assert row["n"] == 30
+    with pytest.raises(InvrlError, match=r"network\.hidden"):
+        session.elsewhere(finished.config, ["network.hidden=[9]"])
+
+
 def test_a_stranger_can_recompute_the_measures_from_the_trace(finished: runs.Run, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     file = tmp_path / "days.parquet"

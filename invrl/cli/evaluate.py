@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,16 @@ EXAMPLES = """Examples:
 invrl evaluate runs/ds-both-1a2b3c --by velocity
 
 invrl evaluate runs/ds-both-1a2b3c --split validation --trace days.parquet
+
+invrl evaluate runs/ds-both-1a2b3c data.options.pairs=1000000
 """
 
 
 def evaluate(
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Paths or names of runs.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN... [KEY=VALUE]...", help="Runs; data, split and evaluation keys."),
+    ],
     data: DataName = None,
     plugin: Plugin = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
@@ -36,10 +42,13 @@ def evaluate(
     from invrl import runs, session
     from invrl.cli.options import with_data
 
+    words = [name for name in names if "=" in name]
     rows: list[dict[str, Any]] = []
     for name in names:
-        run = runs.find(name)
-        rows += session.evaluate(run, split, by, trace, (lambda d: with_data(d, data)) if data else None)
+        if name not in words:
+            run = runs.find(name)
+            config = replace(run.config, data=with_data(run.config.data, data)) if data else run.config
+            rows += session.evaluate(run, split, by, trace, session.elsewhere(config, words))
     if trace:
         say(f"wrote {trace}")
     emit(rows, format=format, json_flag=json, out=out, title=f"{split} days")

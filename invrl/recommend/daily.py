@@ -139,14 +139,11 @@ def _check_lead_times(known: np.ndarray, names: Names, pair: np.ndarray, longest
 
 def with_limits(config: Config, words: Sequence[str]) -> Config:
     """The config with other limits of the day, given as `supply.KEY=VALUE`."""
-    tree = configs.to_tree(config)
-    for key, value in map(configs.parse_override, words):
-        section, _, name = key.partition(".")
-        if section != "supply" or name not in LIMITS:
-            known = ", ".join(f"supply.{limit}" for limit in LIMITS)
-            raise InvrlError(f"`{key}` cannot change on the day", hint=f"only {known}")
-        tree["supply"][name] = value
-    return configs.build(tree)
+    known = [f"supply.{limit}" for limit in LIMITS]
+    for key, _ in map(configs.parse_override, words):
+        if key not in known:
+            raise InvrlError(f"`{key}` cannot change on the day", hint=f"only {', '.join(known)}")
+    return configs.with_words(config, words)
 
 
 def recommend(job: Job, out: Path) -> dict[str, Any]:
