@@ -9,7 +9,7 @@ import numpy as np
 from invrl import placement, registry
 from invrl.algorithms.contract import Problem
 from invrl.config import Config
-from invrl.demand.episodes import Dataset, bytes_per_pair, make_dataset, scale_of
+from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_dataset, scale_of
 from invrl.demand.features import Normaliser, fit_normaliser
 from invrl.demand.panel import Panel
 from invrl.demand.pieces import Feed, Pieces
@@ -112,9 +112,9 @@ class Experiment:
     @cached_property
     def policy(self) -> Policy:
         head = registry.get("head", self.config.reg)
-        episode = self.train.groups[0].episode
-        slots = max(group.episode.initial.shape[-2] for group in self.train.groups)
-        return make_policy(self.config.network, head, episode.features.shape[-2], slots)
+        part = self.parts["train"]
+        _, episode = episode_shapes(self.panel, part, self.normaliser, self.config.features)
+        return make_policy(self.config.network, head, episode.features.shape[-2], episode.initial.shape[-2])
 
     @property
     def problem(self) -> Problem:

@@ -133,34 +133,45 @@ def make_dataset(
         pairs = part.pairs[everyone]
         window = _window(panel, part, pairs, int(panel.review_period[pairs[0]]))
         mine = pairs[k::n] if k < pairs.size else pairs[:1]  # a piece without pairs of a group is all padding
-        columns = _columns(panel, mine, normaliser, scale, spread, weight)
         plan = placement.plan(-(-pairs.size // n), block, devices)
         members = np.searchsorted(position, everyone[k::n])
-        groups.append(_group(columns, members, window, supply, config, plan))
-    pairs = part.pairs[position]
-    _refuse_unmeasured(panel, part, pairs, groups)
-    return Dataset(tuple(groups), pairs, scale[pairs], part.stop - part.start)
+        index = _blocks_of(members.size, plan)
+        columns = _columns(panel, mine[np.maximum(index, 0)], normaliser, scale, spread, weight)
+        groups.append(_group(columns, index, members, window, supply, config, plan.devices))
+    dataset = Dataset(
+        tuple(groups), part.pairs[position], scale[part.pairs[position]], part.stop - part.start
+    )
+    _refuse_unmeasured(panel, part, dataset)
+    return dataset
 
 
 def bytes_per_pair(panel: Panel, part: Part, normaliser: Normaliser, config: Features) -> int:
     """Memory of one pair's episode, on average, with what it is built from."""
-    assert panel.review_period is not None and panel.lead_time is not None  # with_supply
+    shapes = episode_shapes(panel, part, normaliser, config)
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes))
+
+
+def episode_shapes(
+    panel: Panel, part: Part, normaliser: Normaliser, config: Features
+) -> tuple[Columns, Episode]:
+    """One pair's columns, and the shapes of its episode, of the part's shortest review period."""
+    assert panel.review_period is not None  # with_supply
     one = part.pairs[:1]
     nothing = np.ones(panel.pairs, np.float32)
-    columns = _columns(panel, one, normaliser, nothing, nothing, nothing)
+    columns = jax.tree.map(lambda x: x[0], _columns(panel, one[None], normaliser, nothing, nothing, nothing))
     window = _window(panel, part, one, int(panel.review_period[part.pairs].min()))
     build = partial(build_episode, window=window, supply=Supply(), config=config)
-    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves((columns, jax.eval_shape(build, columns))))
+    return columns, jax.eval_shape(build, columns)
 
 
-def _refuse_unmeasured(panel: Panel, part: Part, pairs: np.ndarray, groups: list[Group]) -> None:
+def _refuse_unmeasured(panel: Panel, part: Part, dataset: Dataset) -> None:
     """A pair that no order can influence would be measured on no day, and look perfect."""
-    for group in groups:
-        days = hosts.fetch(group.episode.measured.sum((1, 2)))
-        bad = group.index[(days == 0) & (group.index >= 0)]
+    for group in dataset.groups:
+        some = hosts.fetch(group.episode.measured.any((1, 2)))
+        bad = group.index[~some & (group.index >= 0)]
         if bad.size:
             raise InvrlError(
-                f"no order can influence {panel.names[pairs[bad[0]]]} on days {part.measure} to {part.stop}",
+                f"no order can influence {panel.names[dataset.pairs[bad[0]]]} on days {part.measure} to {part.stop}",
                 hint="its lead time is too long for them: raise split.warmup_days or lengthen the part",
             )
 
@@ -184,53 +195,55 @@ def _first_cycle(first_review: Any, start: int, period: int) -> Any:
     return start - (start - first_review) % period
 
 
+def _blocks_of(count: int, plan: placement.Plan) -> np.ndarray:
+    """[blocks, B] 0, 1, ... count - 1, then -1 for padding."""
+    index = np.arange(plan.blocks * plan.block).reshape(plan.blocks, plan.block)
+    return np.where(index < count, index, -1)
+
+
 def _columns(
     panel: Panel,
-    pairs: np.ndarray,
+    index: np.ndarray,
     normaliser: Normaliser,
     scale: np.ndarray,
     spread: np.ndarray,
     weight: np.ndarray,
 ) -> Columns:
+    """[blocks, ..., B] of the panel's pairs [blocks, B]."""
     assert panel.lead_time is not None and panel.first_review is not None  # with_supply
-    ahead = np.zeros((panel.days, len(panel.ahead), pairs.size), np.float32)
+
+    def take(column: np.ndarray) -> np.ndarray:
+        """[..., N] to [blocks, ..., B]."""
+        return np.moveaxis(column.take(index, -1), -2, 0)
+
+    ahead = np.empty((len(index), panel.days, len(panel.ahead), index.shape[1]), np.float32)
     for k, column in enumerate(panel.ahead.values()):
-        ahead[:, k] = (column[:, pairs] - normaliser.ahead_mean[k]) / normaliser.ahead_sd[k]
-    static = (numeric_static(panel)[:, pairs] - normaliser.static_mean[:, None]) / normaliser.static_sd[
-        :, None
-    ]
-    lead_time = np.atleast_2d(panel.lead_time[..., pairs])
+        np.subtract(take(column), normaliser.ahead_mean[k], out=ahead[:, :, k])
+        ahead[:, :, k] /= normaliser.ahead_sd[k]
+    static = (take(numeric_static(panel)) - normaliser.static_mean[:, None]) / normaliser.static_sd[:, None]
     return Columns(
-        panel.demand[:, pairs], ahead, static,
-        None if panel.regressors is None else panel.regressors[..., pairs],
-        lead_time, panel.first_review[pairs],
-        None if panel.initial_stock is None else panel.initial_stock[pairs].astype(np.float32),
-        scale[pairs], spread[pairs], weight[pairs].astype(np.float32),
+        take(panel.demand), ahead, static,
+        None if panel.regressors is None else take(panel.regressors),
+        take(np.atleast_2d(panel.lead_time)), take(panel.first_review),
+        None if panel.initial_stock is None else take(panel.initial_stock).astype(np.float32),
+        take(scale), take(spread), take(weight).astype(np.float32),
     )  # fmt: skip
 
 
 def _group(
     columns: Columns,
+    index: np.ndarray,
     members: np.ndarray,
     window: Window,
     supply: Supply,
     config: Features,
-    plan: placement.Plan,
+    devices: int,
 ) -> Group:
-    padded = np.full(plan.blocks * plan.block, -1)
-    padded[: members.size] = np.arange(members.size)
-    local = padded.reshape(plan.blocks, plan.block)
-
-    def cut(column: np.ndarray) -> np.ndarray:
-        """[..., N] to [blocks, ..., B]; padding repeats the first pair."""
-        return np.moveaxis(column[..., np.maximum(local, 0)], -2, 0)
-
-    blocks = jax.tree.map(cut, columns)
-    blocks = blocks._replace(weight=np.where(local >= 0, blocks.weight, np.float32(0)))
-    episode = _build(placement.put(blocks, plan.devices), window, supply, config, plan.devices)
-    index = np.full(local.shape, -1)
-    index[local >= 0] = members  # `local` counts up
-    return Group(episode, index, plan.devices)
+    """The group of columns [blocks, ..., B]; `index` [blocks, B] counts `members`, -1 is padding."""
+    columns = columns._replace(weight=np.where(index >= 0, columns.weight, np.float32(0)))
+    episode = _build(placement.put(columns, devices), window, supply, config, devices)
+    position = np.where(index >= 0, np.resize(members, index.shape), -1)  # `index` counts up
+    return Group(episode, position, devices)
 
 
 @partial(jax.jit, static_argnames=("window", "supply", "config", "devices"))
