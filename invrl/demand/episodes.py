@@ -138,11 +138,9 @@ def make_dataset(
         index = _blocks_of(members.size, plan)
         columns = _columns(panel, mine[np.maximum(index, 0)], normaliser, scale, spread, weight)
         groups.append(_group(columns, index, members, window, supply, config, plan.devices))
-    dataset = Dataset(
-        tuple(groups), part.pairs[position], scale[part.pairs[position]], part.stop - part.start
-    )
-    _refuse_unmeasured(panel, part, dataset)
-    return dataset
+    pairs = part.pairs[position]
+    _refuse_unmeasured(panel, part, pairs, groups)
+    return Dataset(tuple(groups), pairs, scale[pairs], part.stop - part.start)
 
 
 def bytes_per_pair(panel: Panel, part: Part, normaliser: Normaliser, config: Features) -> int:
@@ -164,14 +162,13 @@ def episode_shapes(
     return columns, jax.eval_shape(build, columns)
 
 
-def _refuse_unmeasured(panel: Panel, part: Part, dataset: Dataset) -> None:
+def _refuse_unmeasured(panel: Panel, part: Part, pairs: np.ndarray, groups: list[Group]) -> None:
     """A pair that no order can influence would be measured on no day, and look perfect."""
-    for group in dataset.groups:
-        some = hosts.fetch(group.episode.measured.any((1, 2)))
-        bad = group.index[~some & (group.index >= 0)]
+    for group in groups:
+        bad = group.index[~hosts.fetch(group.episode.measured.any((1, 2))) & (group.index >= 0)]
         if bad.size:
             raise InvrlError(
-                f"no order can influence {panel.names[dataset.pairs[bad[0]]]} on days {part.measure} to {part.stop}",
+                f"no order can influence {panel.names[pairs[bad[0]]]} on days {part.measure} to {part.stop}",
                 hint="its lead time is too long for them: raise split.warmup_days or lengthen the part",
             )
 
