@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from invrl import machine
+from invrl import machine, placement
 from invrl.config import Config
 from invrl.errors import InvrlError, nearest
 from invrl.machine import Limits
@@ -52,7 +52,7 @@ def cases(what: Sequence[str], preset: Preset) -> list[Case]:
     sizes = [(n, first, p) for n in preset.pairs for p in preset.review_period]
     sizes += [(middle, days, preset.review_period[0]) for days in others]
     most = max(data_bytes(*size) for size in sizes)
-    if most > machine.total_memory():
+    if most > placement.host_memory():
         raise InvrlError(f"the episodes alone need {most / 1e9:.1f} GB", hint="give fewer --pairs or --days")
     return [Case(name, *size) for name in what for size in sizes]
 

@@ -63,11 +63,23 @@ class Experiment:
         )  # fmt: skip
 
     @cache  # noqa: B019 - an experiment lives as long as its process
+    def bytes_per_pair(self, name: str) -> int:
+        """Memory of an episode of a part, with what it is built from."""
+        return bytes_per_pair(self.panel, self.parts[name], self.normaliser, self.config.features)
+
+    @cache  # noqa: B019
     def pieces(self, name: str) -> int:
         """Pieces that a part is worked off in."""
-        part = self.parts[name]
-        size = bytes_per_pair(self.panel, part, self.normaliser, self.config.features)
-        return placement.pieces(part.pairs.size, size, self.config.data.piece_pairs)
+        size = self.bytes_per_pair(name)
+        return placement.pieces(self.parts[name].pairs.size, size, self.config.data.piece_pairs)
+
+    def memory_plan(self) -> dict[str, int]:
+        """Bytes of the panel's columns, and of the episodes of each part that are held at once."""
+        columns = (self.panel.demand, *self.panel.ahead.values(), *self.panel.after.values())
+        plan = {"panel": sum(column.nbytes for column in columns)}
+        for name, part in self.parts.items():
+            plan[name] = self.bytes_per_pair(name) * -(-part.pairs.size // self.pieces(name))
+        return plan
 
     def part(self, name: str) -> Dataset | Pieces:
         """The episodes of a part, in pieces if memory cannot hold them at once."""

@@ -84,7 +84,7 @@ def describe() -> dict[str, Any]:
         "machine": {
             "processor": _processor(),
             "cores": os.cpu_count(),
-            "memory": total_memory(),
+            "memory": placement.host_memory(),
             "load": os.getloadavg()[0],
             "system": platform.platform(),
             **placement.describe(),
@@ -100,11 +100,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def total_memory() -> int:
-    """Bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def forget_peak() -> None:

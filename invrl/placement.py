@@ -88,12 +88,16 @@ def pieces(pairs: int, bytes_per_pair: int, wanted: int = 0) -> int:
     return -(-pairs // fits)
 
 
+def host_memory() -> int:
+    """Bytes of this host."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 @cache
 def memory() -> int:
     """Bytes of memory that data may be held in."""
     stats = jax.local_devices()[0].memory_stats() or {}
-    on_cpu = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    here = jax.local_device_count() * stats["bytes_limit"] if "bytes_limit" in stats else on_cpu
+    here = jax.local_device_count() * stats["bytes_limit"] if "bytes_limit" in stats else host_memory()
     return jax.process_count() * hosts.least(here)
 
 

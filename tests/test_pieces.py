@@ -117,3 +117,18 @@ def test_memory_decides() -> None:
     assert placement.pieces(1000, 8, 0) == 1
     assert placement.pieces(1000, 8, 300) == 4
     assert placement.pieces(10, int(placement.SHARE * placement.memory()) // 3, 0) == 4
+
+
+def test_the_memory_plan_is_what_is_held_at_once() -> None:
+    whole, cut = experiment(0).memory_plan(), experiment(30).memory_plan()
+    assert whole["panel"] == PANEL.demand.nbytes
+    test = experiment(0).test
+    assert isinstance(test, Dataset)
+    held = sum(leaf.nbytes for group in test.groups for leaf in jax.tree.leaves(group.episode))
+    assert held < whole["test"] < 3 * held  # columns of all days stand beside the episodes
+    assert cut["test"] == pytest.approx(whole["test"] * 26 / 101)
+
+
+def test_a_panel_that_cannot_fit_is_refused_before_it_is_made() -> None:
+    with pytest.raises(InvrlError, match=r"100,000,000 pairs x 2,000 days takes 3,200 GB"):
+        get("source", "retail")(pairs=100_000_000, days=2_000)

@@ -85,6 +85,8 @@ def resume(
 def _describe(experiment: Any, quiet: bool) -> None:
     if quiet:
         return
+    from invrl import placement
+
     panel, config = experiment.panel, experiment.config
     parts = ", ".join(
         f"{name} {part.pairs.size:,} pairs, days {part.measure + 1}-{part.stop}"
@@ -95,9 +97,17 @@ def _describe(experiment: Any, quiet: bool) -> None:
         f"({panel.knowledge} demand)"
     )
     say(f"  {parts}")
+    plan = experiment.memory_plan()
+    if sum(plan.values()) > WORTH_SAYING:
+        shares = ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in plan.items())
+        say(f"  memory: {shares}, of {placement.memory() / 1e9:.0f} GB")
     for name in experiment.parts:
         if experiment.pieces(name) > 1:
             say(f"  {name} does not fit in memory at once: {experiment.pieces(name)} pieces in turn")
+
+
+WORTH_SAYING = 1e9
+"""Bytes of memory."""
 
 
 def _watched(work: Any, run: Any, config: Any, quiet: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from invrl.demand.columns import Columns, resolve, tight
-from invrl.demand.panel import Panel
+from invrl.demand.panel import Panel, refuse_too_large
 from invrl.demand.table_file import TableFile
 from invrl.errors import InvrlError
 
@@ -112,6 +112,7 @@ def _grid(table: Columns, gaps: str) -> Grid:
     if days == 1:
         raise table.file.fail(f"all rows are of one day, {_date(start)}", hint="a panel has 2 days or more")
     pair, first, sku, warehouse = pairs_of(table)
+    refuse_too_large(len(first), days)
     code = pair * days + day
     in_order = bool((code[1:] > code[:-1]).all())
     if not in_order:

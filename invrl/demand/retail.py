@@ -9,7 +9,7 @@ from types import MappingProxyType, SimpleNamespace
 import numpy as np
 
 from invrl.demand.generators import numbered, real, whole
-from invrl.demand.panel import Panel
+from invrl.demand.panel import Panel, refuse_too_large
 from invrl.demand.retail_law import (
     CATEGORIES,
     Skus,
@@ -107,10 +107,11 @@ def retail(
         [T, N] when random.
 
     Raises:
-        InvrlError: an option out of bounds.
+        InvrlError: an option out of bounds, or a panel larger than the machine's memory.
     """
     o = SimpleNamespace(**locals())
     _check(o)
+    refuse_too_large(pairs, days, 4)
     o.start = _first_day(start)
     rng = np.random.default_rng([seed, 0])
     size = np.exp(0.5 * rng.standard_normal(warehouses))
