@@ -51,14 +51,13 @@ def first() -> bool:
 
 
 @cache
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="invrl-")
+
+
 def scratch() -> Path:
     """A folder that vanishes with the process."""
-    folder = tempfile.TemporaryDirectory(prefix="invrl-")
-    _kept.append(folder)
-    return Path(folder.name)
-
-
-_kept: list[tempfile.TemporaryDirectory[str]] = []
+    return Path(_temporary().name)
 
 
 def copied(path: Path) -> Path:
