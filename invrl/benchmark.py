@@ -9,10 +9,11 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from invrl import machine, placement
+from invrl import machine
 from invrl.config import Config
 from invrl.errors import InvrlError, nearest
 from invrl.machine import Limits
+from invrl.memory import host_memory
 from invrl.workloads import LEAD_TIMES, WORKS, data_bytes, random_dataset, widths
 
 
@@ -52,7 +53,7 @@ def cases(what: Sequence[str], preset: Preset) -> list[Case]:
     sizes = [(n, first, p) for n in preset.pairs for p in preset.review_period]
     sizes += [(middle, days, preset.review_period[0]) for days in others]
     most = max(data_bytes(*size) for size in sizes)
-    if most > placement.host_memory():
+    if most > host_memory():
         raise InvrlError(f"the episodes alone need {most / 1e9:.1f} GB", hint="give fewer --pairs or --days")
     return [Case(name, *size) for name in what for size in sizes]
 

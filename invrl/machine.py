@@ -20,6 +20,7 @@ import numpy as np
 
 import invrl
 from invrl import placement
+from invrl.memory import host_memory
 
 ENOUGH_SECONDS = 0.2
 """Short runs are repeated until they have taken this long together."""
@@ -84,7 +85,7 @@ def describe() -> dict[str, Any]:
         "machine": {
             "processor": _processor(),
             "cores": os.cpu_count(),
-            "memory": placement.host_memory(),
+            "memory": host_memory(),
             "load": os.getloadavg()[0],
             "system": platform.platform(),
             **placement.describe(),

@@ -18,6 +18,7 @@ from jax import Array, lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from invrl import hosts
+from invrl.memory import host_memory
 
 AXIS = "blocks"
 BLOCK = {"cpu": 512, "gpu": 1 << 16, "tpu": 1 << 16}
@@ -86,11 +87,6 @@ def pieces(pairs: int, bytes_per_pair: int, wanted: int = 0) -> int:
     """
     fits = wanted or max(1, int(SHARE * memory()) // bytes_per_pair)
     return -(-pairs // fits)
-
-
-def host_memory() -> int:
-    """Bytes of this host."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @cache

@@ -134,4 +134,4 @@ def place_orders(episode: Episode, orders: Any, unmet: str = "lost") -> Day:
 
 def one_device(monkeypatch: Any) -> None:
     """Lay what is built from here on over a single device."""
-    monkeypatch.setattr(jax, "local_device_count", lambda: 1)
+    monkeypatch.setattr(jax, "device_count", lambda: 1)

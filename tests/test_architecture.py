@@ -17,7 +17,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("registry",),
+    ("registry", "memory"),
     ("config",),
     ("configs", "simulator", "hosts", "intervals", "checkpoints", "optima"),
     ("placement",),
@@ -44,7 +44,7 @@ LONG_FILES = {"config.py": 320}
 LONG_FUNCTIONS: dict[str, int] = {}
 """`file:function` -> lines, for what reads better in one piece."""
 
-STDLIB_ONLY = ("errors.py", "config.py", "configs.py", "registry.py")
+STDLIB_ONLY = ("errors.py", "memory.py", "config.py", "configs.py", "registry.py")
 TERMINAL = {"rich", "typer"}
 EXTRAS = {"pyarrow", "matplotlib", "pandas", "pyfixest", "optuna", "ray"}
 HEAVY = {"jax", "flax", "optax", *EXTRAS}

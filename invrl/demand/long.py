@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from invrl.demand.columns import Columns, resolve, tight
-from invrl.demand.panel import Panel, refuse_too_large
+from invrl.demand.panel import Panel
 from invrl.demand.table_file import TableFile
 from invrl.errors import InvrlError
+from invrl.memory import refuse_too_large
 
 ONE_WAREHOUSE = "main"
 """Name of the warehouse of a file that names none."""

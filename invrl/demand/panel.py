@@ -9,20 +9,9 @@ from typing import Any
 import numpy as np
 
 from invrl.errors import InvrlError
-from invrl.placement import host_memory
 
 KNOWLEDGE = ("known", "censored", "uncensored")
 """Is `demand` what customers wanted (known), sales (censored), or an estimate (uncensored)?"""
-
-
-def refuse_too_large(pairs: int, days: int, columns: int = 1) -> None:
-    """Say so, before they are made, if the dense columns [T, N] of a panel do not fit this machine."""
-    need, have = 4 * pairs * days * columns, host_memory()
-    if need > have:
-        raise InvrlError(
-            f"a panel of {pairs:,} pairs x {days:,} days takes {need / 1e9:,.0f} GB of {have / 1e9:,.0f} GB",
-            hint="take fewer pairs or days, or a machine with more memory",
-        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from types import MappingProxyType, SimpleNamespace
 import numpy as np
 
 from invrl.demand.generators import numbered, real, whole
-from invrl.demand.panel import Panel, refuse_too_large
+from invrl.demand.panel import Panel
 from invrl.demand.retail_law import (
     CATEGORIES,
     Skus,
@@ -20,6 +20,7 @@ from invrl.demand.retail_law import (
     sales,
 )
 from invrl.errors import InvrlError, nearest
+from invrl.memory import refuse_too_large
 
 FESTIVALS = MappingProxyType(
     {"03-08": 0.4, "05-20": 0.5, "06-18": 1.0, "08-18": 0.3, "09-09": 0.3, "11-11": 1.3, "12-12": 0.5}
