@@ -3,7 +3,7 @@
 # rollouts and updates with their share of the machine's limits, growth with pairs and days, a search of
 # 50 configurations x 5 seeds, training on the whole panel, a trained policy on a million pairs.
 #
-#   scripts/bench_device.sh                 about an hour on two cores
+#   scripts/bench_device.sh                 one to two hours on two cores
 #   SCALE=0.01 scripts/bench_device.sh      a hundredth of the pairs and of the configurations
 #
 # Figures go to OUT (bench-DATE), tables to the terminal; a part that is there already is left out.
