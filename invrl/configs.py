@@ -95,10 +95,14 @@ def parse_override(word: str) -> tuple[str, Any]:
         return key, text
 
 
-def with_words(config: Config, words: Iterable[str]) -> Config:
-    """The config with `key.path=value` words laid over it."""
+def with_values(config: Config, values: Iterable[tuple[str, Any]]) -> Config:
+    """The config with some keys changed; checked like any other.
+
+    Args:
+        values: (`key.path`, value).
+    """
     tree = to_tree(config)
-    for key, value in map(parse_override, words):
+    for key, value in values:
         merge(tree, nested(key, value))
     return build(tree)
 

@@ -75,6 +75,11 @@ def plan(pairs: int, block: int | None = None, devices: int | None = None) -> Pl
     return Plan(-(-pairs // blocks), blocks, devices)
 
 
+def size_of(tree: Any) -> int:
+    """Bytes of arrays, or of their shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
 SHARE = 0.25
 """Of a device's memory (on a CPU: of the machine's), what the episodes of one piece may take."""
 

@@ -247,11 +247,12 @@ def elsewhere(config: Config, words: list[str]) -> Config:
     Raises:
         InvrlError: a key of another section.
     """
-    for key, _ in map(configs.parse_override, words):
+    values = [configs.parse_override(word) for word in words]
+    for key, _ in values:
         if key.partition(".")[0] not in ELSEWHERE:
             hint = f"train a new run, or change only {', '.join(f'{section}.*' for section in ELSEWHERE)}"
             raise InvrlError(f"`{key}` defines the run and cannot change when it is evaluated", hint=hint)
-    return configs.with_words(config, words)
+    return configs.with_values(config, values)
 
 
 def _row(

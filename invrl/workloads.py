@@ -182,12 +182,8 @@ def recommend(dataset: Dataset, config: Config) -> Work:
     run = orders.compiled(network_orderer(policy, shared, SLOTS, config.reg), config)
     blocks = jax.tree.map(lambda x: np.broadcast_to(x, (len(index), *x.shape)), one)
     blocks = placement.put(blocks, devices)
-    inputs = (rows + SLOTS, *widths(config)[1:])
-    weights = sum(a * b for a, b in itertools.pairwise(inputs))
-    return Work(
-        lambda: run(shared, blocks, window, devices),
-        2.0 * weights * dataset.pairs.size, float(blocks.columns.demand.nbytes),
-    )  # fmt: skip
+    flops = _products((rows + SLOTS, *widths(config)[1:]), dataset.pairs.size)
+    return Work(lambda: run(shared, blocks, window, devices), flops, float(blocks.columns.demand.nbytes))
 
 
 def _random_request(pairs: int, days: int, seed: int) -> orders.Block:
@@ -234,9 +230,13 @@ def _policy(dataset: Dataset, config: Config) -> Policy:
 
 
 def _flops(dataset: Dataset, config: Config) -> float:
-    """Of one forward rollout: a multiplication and an addition per weight, pair and review."""
-    weights = sum(a * b for a, b in itertools.pairwise(widths(config)))
-    return 2.0 * weights * _reviews(dataset)
+    """Of one forward rollout."""
+    return _products(widths(config), _reviews(dataset))
+
+
+def _products(layers: tuple[int, ...], decisions: int) -> float:
+    """Operations: a multiplication and an addition per weight and decision."""
+    return 2.0 * decisions * sum(a * b for a, b in itertools.pairwise(layers))
 
 
 def _reviews(dataset: Dataset) -> int:
@@ -252,4 +252,4 @@ def widths(config: Config) -> tuple[int, ...]:
 
 def data_bytes(pairs: int, days: int, period: int) -> int:
     """Bytes of the episodes of a case."""
-    return pairs * sum(leaf.nbytes for leaf in jax.tree.leaves(_random_block(1, days, period)))
+    return pairs * placement.size_of(_random_block(1, days, period))

@@ -43,6 +43,6 @@ done
 timed train invrl train --config retail --quiet --out "$out" --name panel \
     "data.options.pairs=$(of 55000 500)" data.options.days=120 "split.validation_pairs=$(of 5000 50)" \
     split.test_days=20
-timed million invrl evaluate "$(echo "$out"/panel-*)" "data.options.pairs=$(of 1000000 1000)" \
+timed million invrl evaluate "$(printf '%s\n' "$out"/panel-* | tail -1)" "data.options.pairs=$(of 1000000 1000)" \
     data.options.days=120 "split.validation_pairs=$(of 20000 100)" split.test_days=90
 cat "$out"/*.time

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from invrl import configs
+from invrl.cli.options import is_override
 from invrl.config import Config
 from invrl.configs import flatten, load, merge, parse_override, to_toml, to_tree
 from invrl.errors import InvrlError
@@ -281,3 +282,12 @@ def test_a_table_for_any_form_gives_way_to_the_forms_own(tmp_path: Path) -> None
     found = {reg: load(str(file), algo="ppo", reg=reg).train for reg in ("none", "base")}
     assert [(t.updates, t.patience) for t in found.values()] == [(7, 3), (8, 3)]
     assert load(str(file), algo="ds", reg="none").train == Config().train
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("data.options.pairs=5", True), ("ds.learning_rate=1", True), ("lr=0.1-3fa2c1", False),
+     ("runs/lr=0.1-3fa2c1", False), ("data.csv", False)],
+)  # fmt: skip
+def test_a_name_may_hold_an_equals_sign(word: str, meant: bool) -> None:
+    assert is_override(word) is meant

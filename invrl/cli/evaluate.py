@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Format, Json, Out, emit, say
-from invrl.cli.options import DataName, Plugin
+from invrl.cli.options import DataName, Plugin, is_override, with_data
 
 EXAMPLES = """Examples:
 
@@ -40,15 +40,12 @@ def evaluate(
 
     placement.prepare()
     from invrl import runs, session
-    from invrl.cli.options import with_data
 
-    words = [name for name in names if "=" in name]
+    words = [name for name in names if is_override(name)]
     rows: list[dict[str, Any]] = []
-    for name in names:
-        if name not in words:
-            run = runs.find(name)
-            config = replace(run.config, data=with_data(run.config.data, data)) if data else run.config
-            rows += session.evaluate(run, split, by, trace, session.elsewhere(config, words))
+    for run in [runs.find(name) for name in names if name not in words]:
+        config = replace(run.config, data=with_data(run.config.data, data)) if data else run.config
+        rows += session.evaluate(run, split, by, trace, session.elsewhere(config, words))
     if trace:
         say(f"wrote {trace}")
     emit(rows, format=format, json_flag=json, out=out, title=f"{split} days")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +90,12 @@ def load_config(
     if data is not None:
         config = replace(config, data=with_data(config.data, data))
     return config if seed is None else replace(config, seed=seed)
+
+
+def is_override(word: str) -> bool:
+    """Whether a word is meant as `key.path=value`, and not as a name that has a `=` in it."""
+    section, dot, rest = word.partition(".")
+    return bool(dot) and "=" in rest and section in {f.name for f in fields(Config)}
 
 
 def with_data(data: Data, name: str) -> Data:

@@ -145,8 +145,7 @@ def make_dataset(
 
 def bytes_per_pair(panel: Panel, part: Part, normaliser: Normaliser, config: Features) -> int:
     """Memory of one pair's episode, on average, with what it is built from."""
-    shapes = episode_shapes(panel, part, normaliser, config)
-    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes))
+    return placement.size_of(episode_shapes(panel, part, normaliser, config))
 
 
 def episode_shapes(

@@ -140,10 +140,11 @@ def _check_lead_times(known: np.ndarray, names: Names, pair: np.ndarray, longest
 def with_limits(config: Config, words: Sequence[str]) -> Config:
     """The config with other limits of the day, given as `supply.KEY=VALUE`."""
     known = [f"supply.{limit}" for limit in LIMITS]
-    for key, _ in map(configs.parse_override, words):
+    values = [configs.parse_override(word) for word in words]
+    for key, _ in values:
         if key not in known:
             raise InvrlError(f"`{key}` cannot change on the day", hint=f"only {', '.join(known)}")
-    return configs.with_words(config, words)
+    return configs.with_values(config, values)
 
 
 def recommend(job: Job, out: Path) -> dict[str, Any]:

@@ -224,5 +224,4 @@ def _state_bytes(experiment: Experiment) -> int:
     config, problem = experiment.config, experiment.problem
     algorithm = registry.get("algorithm", config.algo)
     init = partial(algorithm.init, problem, algorithm.hyper(config))
-    state = jax.eval_shape(init, jax.random.key(config.seed))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return placement.size_of(jax.eval_shape(init, jax.random.key(config.seed)))

@@ -95,7 +95,7 @@ class Study:
     def job(self, trial: int, seed: int) -> Job:
         """The training run of a trial and a seed, from its start."""
         values = self.values(trial)
-        config = with_values(self.plan.config, values)
+        config = configs.with_values(self.plan.config, values.items())
         return Job(replace(config, seed=seed), (trial, seed, values))
 
     def save(self, job: Job, pruned: bool = False) -> None:
@@ -117,14 +117,6 @@ class Study:
 
 
 KEPT = [f"validation_{m}" for m in ("objective", "stockout_rate", "turnover_time", "cost")]
-
-
-def with_values(config: Config, values: dict[str, Any]) -> Config:
-    """The config with some keys changed; checked like any other."""
-    tree = configs.to_tree(config)
-    for key, value in values.items():
-        configs.merge(tree, configs.nested(key, value))
-    return configs.build(tree)
 
 
 def open_study(path: Path, plan: Plan) -> Study:
