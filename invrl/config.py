@@ -176,11 +176,11 @@ class DDPG:
     tau: float = 0.005
     """Share of the online networks that the targets take over in each gradient step (Polyak)."""
     noise: float = 0.3
-    """Standard deviation of the exploration noise on raw actions, at the first update ..."""
+    """Standard deviation of the exploration noise on the aim, at the first update ..."""
     final_noise: float = 0.2
     """... and at the last, reached by a cosine."""
     learning_starts: int = 0
-    """Updates whose raw actions are drawn evenly from the box, before the actor acts."""
+    """Updates whose aims are drawn evenly from all allowed ones, before the actor acts."""
     critic_warmup: int = 500
     """Gradient steps of the critic alone, before the actor moves."""
     batch_pairs: int = 512
@@ -204,9 +204,9 @@ class DDPG:
     target_noise: float = 0.0
     """Standard deviation of the noise on the target's action, cut at 2.5 of it (TD3)."""
     action_low: float = -1.0
-    """Raw actions are executed and stored within start + low ..."""
+    """Actions (aims) are executed and stored within 1 + low ..."""
     action_high: float = 2.0
-    """... and start + high of the head, in every dimension."""
+    """... and 1 + high."""
     normalise_rewards: bool = True
     """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
     reward_scale: float = 1.0
@@ -237,7 +237,7 @@ class PPO:
     final_entropy: float = 0.0
     """... and at the last, reached by a cosine."""
     initial_std: float = 0.3
-    """Standard deviation of raw actions at the start; learned from then on."""
+    """Standard deviation of the aim at the start; learned from then on."""
     epochs: int = 4
     minibatch: int = 2048
     """Transitions per gradient step."""
@@ -252,9 +252,9 @@ class PPO:
     hidden: tuple[int, ...] = (64, 64)
     """Hidden layers of the value network; the policy's are `network.hidden`."""
     action_low: float = -1.0
-    """Raw actions are executed within start + low ..."""
+    """Actions (aims) are executed within 1 + low ..."""
     action_high: float = 2.0
-    """... and start + high of the head, in every dimension."""
+    """... and 1 + high."""
     normalise_rewards: bool = True
     """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
 

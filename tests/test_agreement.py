@@ -14,12 +14,12 @@ from invrl.algorithms import ds, experience
 from invrl.demand.panel import Panel
 from invrl.experiment import Experiment
 from invrl.metrics import prices
-from invrl.simulator import Action
 
 WORDS = (
     "split.history_days=5", "split.warmup_days=7", "split.validation_days=10", "split.test_days=10",
     "network.hidden=[8]", "features.groups=['recent','supply']",
 )  # fmt: skip
+ANY = experience.Bounds(-np.inf, np.inf)
 OBJECTIVES = {
     "service": ("objective.kind=service",),
     "cost": ("objective.kind=cost",),
@@ -58,7 +58,7 @@ def returns(test: Experiment, params: dict) -> tuple[np.ndarray, np.ndarray]:
     policy, config = test.policy, test.config
 
     def block(params, episode):
-        explore = experience.Explore(lambda seen, noise: policy.act(params, seen), len(policy.start))
+        explore = experience.Explore(policy, lambda view, noise: policy.aim(params, view), ANY)
         seen = experience.run(explore, episode, jax.random.key(0), prices(config.objective), config)
         return seen.reward.sum(0), episode.measured.sum((0, 1))
 
@@ -88,15 +88,12 @@ def test_exploring_changes_orders_and_rewards_but_not_the_policy_s_own() -> None
     episode = jax.tree.map(lambda x: x[0], test.train.groups[0].episode)
 
     def run(deviation: float) -> experience.Trajectory:
-        def act(seen, noise):
-            raw = policy.raw(params, seen) + deviation * noise
-            return Action(policy.order(raw, seen), raw)
-
-        explore = experience.Explore(act, len(policy.start))
+        aim = lambda view, noise: policy.aim(params, view) + deviation * noise
+        explore = experience.Explore(policy, aim, ANY)
         price = prices(test.config.objective)
         return jax.jit(lambda e: experience.run(explore, e, jax.random.key(0), price, test.config))(episode)
 
     still, moved = run(0.0), run(0.5)
     np.testing.assert_array_equal(still.noise, moved.noise)
     assert np.abs(moved.reward - still.reward).max() > 0.1
-    np.testing.assert_allclose(moved.raw[0] - still.raw[0], 0.5 * moved.noise[0], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(moved.aim[0] - still.aim[0], 0.5 * moved.noise[0], rtol=1e-3, atol=1e-5)

@@ -13,7 +13,7 @@ from builders import make_episode, observation, some_pairs
 from invrl import registry
 from invrl.config import Network
 from invrl.errors import InvrlError
-from invrl.policies.heads import BASE, BOTH, COEFF, LEAK, NONE, Head
+from invrl.policies.heads import BASE, BOTH, COEFF, LEAK, NONE, Head, aim
 from invrl.policies.network import make_policy, network_input
 from invrl.simulator import Action, Observation, rollout
 
@@ -31,6 +31,11 @@ COEFFICIENTS = [[0.5, 1.0], [0.25, 0.0], [0.5, 0.0], [0.125, 0.0], [0.2, -0.1]]
 # demand a day, pair 1: 1*1 - 0.1*10 = 0
 
 
+def ordered(head: Head, raw: jax.Array, seen: Observation) -> jax.Array:
+    """Orders [N] of raw outputs [A, N]."""
+    return head.order(aim(raw, head.terms(seen)), seen)
+
+
 @pytest.mark.parametrize(
     ("head", "raw", "orders"),
     [
@@ -45,7 +50,7 @@ COEFFICIENTS = [[0.5, 1.0], [0.25, 0.0], [0.5, 0.0], [0.125, 0.0], [0.2, -0.1]]
     ],
 )
 def test_by_hand(head: Head, raw: list[list[float]], orders: list[float]) -> None:
-    np.testing.assert_allclose(head.order(jnp.array(raw), observation(**SEEN)), orders, rtol=1e-6)
+    np.testing.assert_allclose(ordered(head, jnp.array(raw), observation(**SEEN)), orders, rtol=1e-6)
 
 
 @pytest.mark.parametrize("head", [BASE, BOTH])
@@ -54,13 +59,13 @@ def test_a_backlog_is_ordered_on_top(head: Head) -> None:
         inventory=[[-4.0], [0.0]], regressors=np.ones((4, 1)), lead_time=[1.0], review_period=2
     )
     # one unit a day for 1 + 2 days, and the 4 that are owed
-    np.testing.assert_allclose(head.order(jnp.array(head.start)[:, None], owed), [7.0], rtol=1e-6)
+    np.testing.assert_allclose(ordered(head, jnp.array(head.start)[:, None], owed), [7.0], rtol=1e-6)
 
 
 def test_an_untrained_form_orders_mean_demand() -> None:
     seen = observation(regressors=np.full((4, 1), 6.0), level=[6.0], lead_time=[1.0], review_period=2)
     for head, units in [(NONE, 12.0), (COEFF, 12.0), (BASE, 18.0), (BOTH, 18.0)]:
-        np.testing.assert_allclose(head.order(jnp.array(head.start)[:, None], seen), [units], rtol=1e-6)
+        np.testing.assert_allclose(ordered(head, jnp.array(head.start)[:, None], seen), [units], rtol=1e-6)
 
 
 # ---- every registered form ----------------------------------------------------------------
@@ -87,7 +92,7 @@ def head(request: Any) -> Head:
 
 
 def test_orders_are_finite_and_not_negative(head: Head) -> None:
-    order = head.order(raw_outputs(head), random_observation())
+    order = ordered(head, raw_outputs(head), random_observation())
     assert order.shape == (64,)
     assert np.isfinite(order).all() and (order >= 0).all()
     assert (order == 0).any() and (order > 0).any()
@@ -95,28 +100,30 @@ def test_orders_are_finite_and_not_negative(head: Head) -> None:
 
 def test_gradients_are_finite_and_never_vanish(head: Head) -> None:
     raw, seen = raw_outputs(head), random_observation()
-    gradient = jax.grad(lambda raw: head.order(raw, seen).sum())(raw)
+    gradient = jax.grad(lambda raw: ordered(head, raw, seen).sum())(raw)
     assert np.isfinite(gradient).all()
     assert (jnp.abs(gradient).sum(0) > 0).all()  # also where nothing is ordered
 
 
 def test_pairs_do_not_affect_each_other(head: Head) -> None:
     raw, seen = raw_outputs(head), random_observation()
-    order = head.order(raw, seen)
+    order = ordered(head, raw, seen)
     cut = some_pairs(seen, slice(5, 9))
-    np.testing.assert_array_equal(head.order(raw[:, 5:9], cut), order[5:9])
+    np.testing.assert_array_equal(ordered(head, raw[:, 5:9], cut), order[5:9])
 
 
 def test_more_output_never_orders_less(head: Head) -> None:
     raw, seen = raw_outputs(head), random_observation()
-    assert (head.order(raw + 0.5, seen) >= head.order(raw, seen)).all()
+    assert (ordered(head, raw + 0.5, seen) >= ordered(head, raw, seen)).all()
 
 
 def test_scaling_all_units_scales_the_order(head: Head) -> None:
     raw, seen = raw_outputs(head), random_observation()
     names = ("inventory", "position", "regressors", "level", "scale", "spread")
     tenfold = seen._replace(**{name: 10 * getattr(seen, name) for name in names})
-    np.testing.assert_allclose(head.order(raw, tenfold), 10 * head.order(raw, seen), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        ordered(head, raw, tenfold), 10 * ordered(head, raw, seen), rtol=1e-4, atol=1e-3
+    )
 
 
 def test_the_slope_below_zero_survives_the_caps(head: Head) -> None:
@@ -127,11 +134,11 @@ def test_the_slope_below_zero_survives_the_caps(head: Head) -> None:
     seen = observation(inventory=[[50.0], [0.0]], regressors=np.ones((4, 1)))
 
     def placed(raw: jax.Array) -> jax.Array:
-        act = lambda seen, _: Action(head.order(raw, seen), raw)
+        act = lambda seen, _: Action(ordered(head, raw, seen), raw)
         return rollout(act, episode, lambda day: day.order)[0].sum()
 
     above, below = (jnp.full((len(head.start), 1), x) for x in (100.0, -1.0))
-    full = jax.grad(lambda raw: head.order(raw, seen).sum())(above)
+    full = jax.grad(lambda raw: ordered(head, raw, seen).sum())(above)
     with jax.numpy_rank_promotion("allow"):
         slope = jax.jit(jax.value_and_grad(placed))
         (unbound, above_slope), (bound, below_slope) = slope(above), slope(below)
@@ -162,8 +169,8 @@ def test_an_untrained_network_puts_out_the_start(head: Head, activation: Any) ->
         policy = make_policy(Network(hidden=(16, 16), activation=activation), head, features=5, slots=4)
         params = policy.init(jax.random.key(0))
         nothing = observation(inventory=np.zeros((4, 1)), features=np.zeros((5, 1)))
-        raw = policy.raw(params, random_observation())
-        np.testing.assert_allclose(policy.raw(params, nothing)[:, 0], head.start)
+        raw = policy.act(params, random_observation()).raw
+        np.testing.assert_allclose(policy.act(params, nothing).raw[:, 0], head.start)
     assert 0 < float(jnp.abs(raw - jnp.array(head.start)[:, None]).mean()) < 0.3
     assert sum(x.size for x in jax.tree.leaves(params)) == (9 + 1) * 16 + (16 + 1) * 16 + (16 + 1) * len(
         head.start
@@ -173,7 +180,7 @@ def test_an_untrained_network_puts_out_the_start(head: Head, activation: Any) ->
 def test_a_registered_form_of_one_s_own_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "HEADS", dict(registry.HEADS))
     monkeypatch.setitem(registry.TABLES, "head", registry.HEADS)
-    own = Head((0.0,), lambda raw, seen: raw[0])
+    own = Head((0.0,), NONE.terms, lambda aim, seen: aim)
     registry.register("head", "mine", own)
     assert registry.get("head", "mine") is own
     with pytest.raises(InvrlError, match="exists already"):

@@ -20,6 +20,7 @@ from invrl.algorithms.optimizer import adam
 from invrl.experiment import Experiment
 from invrl.metrics import prices
 from invrl.placement import Workers
+from invrl.policies.network import View
 from invrl.simulator import Action, Observation
 
 ALGORITHMS = ("ddpg", "ppo")
@@ -154,13 +155,20 @@ def test_runs_are_mapped_over_numbers_and_seeds(algo: str, pairs: int) -> None:
 # ---- DDPG, step by step: mu(s) = theta s and Q_k(s, a) = w_k (s + a), worked by hand -------
 
 HYPER = ddpg.hyper(probes.make_config("ddpg.critic_warmup=1", "ddpg.tau=0.1", "ddpg.clip_norm=1e6"))
-BOUNDS = experience.box((1.0,), -1.0, 2.0)  # 0 to 3
-BATCH = ddpg.Transition(*(floats(x) for x in ([[2]], [[1]], [1], [0.5], [[3]], [1])))
+BOUNDS = experience.Bounds.around_one(-1.0, 2.0)  # 0 to 3
+
+
+def view(inputs: Any) -> View:
+    """Rows of a form that puts out its aim."""
+    return View(floats(inputs), np.ones((len(inputs), 1), np.float32))
+
+
+BATCH = ddpg.Transition(view([[2]]), floats([1]), floats([1]), floats([0.5]), view([[3]]), floats([1]))
 
 
 def learner() -> ddpg.Learner:
     policy = small("ddpg", 20).policy._replace(net=lambda theta, inputs: theta * inputs[:1], start=(1.0,))
-    value = lambda w, inputs, raw: jnp.stack([one * (inputs[0] + raw[0]) for one in w])
+    value = lambda w, inputs, aim: jnp.stack([one * (inputs[0] + aim) for one in w])
     critic = ddpg.Critic(lambda key: None, value)
     return ddpg.Learner(policy, critic, probes.make_config(), [], Workers(1))
 
@@ -182,7 +190,7 @@ def networks(target_actor: float = 0.25, target_critic: tuple[float, ...] = (4.0
 )
 def test_targets(target_actor: float, target_critic: tuple, noise: float, expected: float) -> None:
     nets = networks(target_actor, target_critic)
-    found = ddpg.targets(learner(), nets, BATCH, floats([[noise]]), BOUNDS)
+    found = ddpg.targets(learner(), nets, BATCH, floats([noise]), BOUNDS)
     assert found.tolist() == [expected]
 
 
@@ -198,7 +206,7 @@ def test_losses() -> None:
 def test_a_minibatch_by_hand() -> None:
     """Adam's first step is the learning rate against the slope's sign."""
     hyper = HYPER._replace(actor_learning_rate=0.2, critic_learning_rate=0.1)
-    step = lambda count: ddpg.gradient_step(learner(), hyper, 1.0, networks(), BATCH, floats([[9]]), count)
+    step = lambda count: ddpg.gradient_step(learner(), hyper, 1.0, networks(), BATCH, floats([9]), count)
     warming, metrics = step(0)
     assert float(warming.critic[0]) == pytest.approx(2.1)  # towards y = 8.5, from 6
     assert float(warming.actor) == 0.5  # until the critic is warm
@@ -220,17 +228,18 @@ def test_targets_start_equal_to_the_online_networks() -> None:
     assert not jax.tree.all(jax.tree.map(np.array_equal, first, second))
 
 
-def test_exploration_stays_in_the_box() -> None:
-    test = small("ddpg", 20, "reg=base")
-    params, noise = test.policy.init(jax.random.key(0)), floats([np.linspace(-3, 3, 601)])
+def test_exploration_stays_within_bounds() -> None:
+    test = small("ddpg", 20)
+    params, noise = test.policy.init(jax.random.key(0)), floats(np.linspace(-3, 3, 601))
     seen = observation(601, features=np.zeros((4, 601)), inventory=np.zeros((3, 601)))
-    raw = lambda deviation, evenly: np.asarray(
-        ddpg.explore(test.policy, params, BOUNDS, deviation, evenly).act(seen, noise).raw[0]
+    seen = test.policy.view(seen._replace(regressors=jnp.ones((4, 601))))
+    aim = lambda deviation, evenly: np.asarray(
+        ddpg.explore(test.policy, params, BOUNDS, deviation, evenly).aim(seen, noise)
     )
-    mean = raw(0.0, False)
-    np.testing.assert_allclose(raw(0.5, False), np.clip(mean + 0.5 * noise[0], 0, 3), atol=1e-5)
-    anything = raw(0.5, True)
-    assert anything[300] == pytest.approx(1.5)  # the middle of the box
+    mean = aim(0.0, False)
+    np.testing.assert_allclose(aim(0.5, False), np.clip(mean + 0.5 * noise, 0, 3), atol=1e-5)
+    anything = aim(0.5, True)
+    assert anything[300] == pytest.approx(1.5)  # the middle
     assert anything.min() == pytest.approx(0.004, abs=1e-3) and (np.diff(anything) > 0).all()
 
 
@@ -239,11 +248,14 @@ def test_transitions_follow_the_cycles() -> None:
     inputs = np.arange(4.0).reshape(2, 1, 2)
     learn = np.array([[True, True], [False, False]])
     seen = experience.Trajectory(
-        inputs, -inputs, 0 * inputs, floats([[1, 2], [3, 4]]), learn, 1.0 * learn, floats([[0, 0], [0, 0]])
-    )
+        View(inputs, -inputs), -inputs[:, 0], 0 * inputs[:, 0], floats([[1, 2], [3, 4]]), learn, 1.0 * learn,
+        0 * inputs[:, 0],
+    )  # fmt: skip
     rows = ddpg.transitions(jax.tree.map(jnp.asarray, seen), 0.9, terminal=False)
-    assert rows.inputs[:, 0].tolist() == [0, 1, 2, 3]
-    assert rows.next_inputs[:, 0].tolist() == [2, 3, 0, 0]
+    assert rows.view.inputs[:, 0].tolist() == [0, 1, 2, 3]
+    assert rows.next_view.inputs[:, 0].tolist() == [2, 3, 0, 0]
+    assert rows.next_view.terms[:, 0].tolist() == [-2, -3, 0, 0]
+    assert rows.aim.tolist() == [0, -1, -2, -3]
     assert rows.reward.tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(rows.discount, [0.9, 0.9, 0, 0])
     assert rows.weight.tolist() == [1, 1, 0, 0]
@@ -265,11 +277,12 @@ def test_value_error() -> None:
 
 
 def test_the_gaussian() -> None:
-    """At two deviations of 0.5 and one of 2: -(4 + 1) / 2 - log 0.5 - log 2 - log 2 pi."""
-    log_std = jnp.log(floats([0.5, 2]))
-    found = ppo.log_prob(floats([[2], [1]]), log_std)
-    assert found.tolist() == pytest.approx([-2.5 - math.log(2 * math.pi)])
-    assert float(ppo.entropy(log_std)) == pytest.approx(math.log(2 * math.pi * math.e))
+    """At two deviations of 0.5: -4 / 2 - log 0.5 - log(2 pi) / 2."""
+    log_std = jnp.log(0.5)
+    found = ppo.log_prob(floats([2, 0]), log_std)
+    peak = math.log(2) - math.log(2 * math.pi) / 2
+    assert found.tolist() == pytest.approx([peak - 2, peak])
+    assert float(ppo.entropy(log_std)) == pytest.approx(0.5 - peak)
 
 
 def test_the_first_step_of_a_minibatch_is_the_policy_gradient() -> None:
@@ -279,15 +292,16 @@ def test_the_first_step_of_a_minibatch_is_the_policy_gradient() -> None:
     config = probes.make_config("ppo.value_weight=0", "ppo.entropy=0")
     nets = ppo.init(test.problem, ppo.hyper(config), jax.random.key(0)).networks
     rng = np.random.default_rng(0)
-    inputs, noise = floats(rng.normal(size=(6, test.policy.inputs))), floats(rng.normal(size=(5, 6)))
-    advantage = floats(rng.normal(size=6))
-    raw = test.policy.net(nets.actor, inputs.T) + jnp.exp(nets.log_std)[:, None] * noise
+    rows = View(floats(rng.normal(size=(6, test.policy.inputs))), floats(rng.normal(size=(6, 5))))
+    noise, advantage = floats(rng.normal(size=(2, 6)))
+    mean = lambda nets: test.policy.aim(nets.actor, rows.T)
+    aim = mean(nets) + jnp.exp(nets.log_std) * noise
     old = ppo.log_prob(noise, nets.log_std)
-    sample = ppo.Sample(inputs, raw.T, old, advantage, advantage, advantage, advantage)
+    sample = ppo.Sample(rows, aim, old, advantage, advantage, advantage, advantage)
     share = jnp.full(6, 1 / 6)
 
     def plain(nets: ppo.Networks) -> jax.Array:
-        moved = (raw - test.policy.net(nets.actor, inputs.T)) * jnp.exp(-nets.log_std)[:, None]
+        moved = (aim - mean(nets)) * jnp.exp(-nets.log_std)
         return -(share * advantage * ppo.log_prob(moved, nets.log_std)).sum()
 
     surrogate = jax.grad(ppo.surrogate_loss, has_aux=True)

@@ -18,7 +18,7 @@ class Critic(NamedTuple):
     init: Callable[[Array], Any]
     """key -> parameters."""
     value: Callable[[Any, Array, Array], Array]
-    """(parameters, inputs [D, n], raw actions [A, n]) -> Q [K, n]."""
+    """(parameters, inputs [D, n], aims [n]) -> Q [K, n]."""
 
 
 class Value(NamedTuple):
@@ -31,13 +31,12 @@ class Value(NamedTuple):
 def make_critic(
     policy: Policy, hidden: tuple[int, ...], activation: str, layer_norm: bool, count: int
 ) -> Critic:
-    """`count` independent critics on the network's input and the raw action's distance from its start."""
+    """`count` independent critics on the network's input and the aim's distance from its start."""
     mlp = MLP(hidden, activation, (0.0,), layer_norm)
-    start = jnp.asarray(policy.start)[:, None]
-    nothing = jnp.zeros((policy.inputs + len(policy.start), 1))
+    nothing = jnp.zeros((policy.inputs + 1, 1))
 
-    def value(params: Any, inputs: Array, raw: Array) -> Array:
-        x = jnp.concatenate([inputs, raw - start])
+    def value(params: Any, inputs: Array, aim: Array) -> Array:
+        x = jnp.concatenate([inputs, aim[None] - 1.0])
         return jnp.concatenate([jnp.asarray(mlp.apply(one, x)) for one in params])
 
     return Critic(

@@ -3,7 +3,7 @@
 One update, in the paper's order: act with noise and observe rewards; store the transitions;
 then, `gradient_steps` times: sample a minibatch, set the targets, update the critic, update the
 actor, let the target networks follow. The environment is the one simulator, many pairs at once.
-An action is the head's raw output (an order, a level or coefficients in the head's unit).
+An action is the policy's aim (an order or a level, see `policies.heads`).
 
 Switches of TD3 (Fujimoto et al. 2018): `twin`, `actor_every`, `target_noise`; targets follow in every step.
 
@@ -25,15 +25,15 @@ from invrl.algorithms.batches import Share, shares
 from invrl.algorithms.chunk import data_parallel
 from invrl.algorithms.contract import Algorithm, Metrics, Problem, Update
 from invrl.algorithms.critics import Critic, make_critic
-from invrl.algorithms.experience import Box, Explore, Trajectory, box, gather, joined, rollout_rows, rows
+from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rollout_rows, rows
 from invrl.algorithms.optimizer import adam, cosine, follow
 from invrl.algorithms.replay import Replay
 from invrl.algorithms.returns import Units, discounts, following, td_target
 from invrl.config import Config
 from invrl.metrics import Prices
 from invrl.placement import Workers
-from invrl.policies.network import Policy
-from invrl.simulator import Action, Episode, Observation
+from invrl.policies.network import Policy, View
+from invrl.simulator import Episode
 
 
 class Hyper(NamedTuple):
@@ -58,11 +58,11 @@ class Hyper(NamedTuple):
 class Transition(NamedTuple):
     """(s, a, r, s'), as rows of the replay buffer."""
 
-    inputs: Array  # [n, D]
-    raw: Array  # [n, A] the executed action
+    view: View  # [n, D], [n, A]
+    aim: Array  # [n] the executed action
     reward: Array  # [n] in the objective's units
     discount: Array  # [n] gamma, or 0 where s' is terminal
-    next_inputs: Array  # [n, D]
+    next_view: View
     weight: Array  # [n] of the pair; 0 where the transition is incomplete
 
 
@@ -122,12 +122,12 @@ def init(problem: Problem, hyper: Hyper, key: Array) -> State:
 
 def _empty_replay(problem: Problem, learner: Learner) -> Replay:
     """[devices, capacity of a device, ...]"""
-    size, actions, devices = problem.policy.inputs, len(problem.policy.start), learner.workers.devices
+    policy, devices = problem.policy, learner.workers.devices
     episodes = tuple(group.episode for group in problem.train.groups)
     rollout = rollout_rows(episodes, learner.batch)
     capacity = ring.whole_rollouts(learner.config.ddpg.replay // devices, rollout)
-    number, state = jnp.zeros(()), jnp.zeros(size)
-    buffer = ring.empty(Transition(state, jnp.zeros(actions), number, number, state, number), capacity)
+    number, view = jnp.zeros(()), View(jnp.zeros(policy.inputs), jnp.zeros(len(policy.start)))
+    buffer = ring.empty(Transition(view, number, number, number, view, number), capacity)
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (devices, *x.shape)), buffer)
 
 
@@ -151,11 +151,11 @@ def act_and_store(
 ) -> tuple[State, Metrics]:
     """Roll the noisy actor out and push what happened into the replay buffer."""
     policy, config = learner.policy, learner.config
-    bounds = box(policy.start, hyper.action_low, hyper.action_high)
     deviation = cosine(hyper.noise, hyper.final_noise, state.step / config.train.updates)
+    bounds = Bounds.around_one(hyper.action_low, hyper.action_high)
     noisy = explore(policy, state.params, bounds, deviation, state.step < hyper.learning_starts)
     trajectories, units, seen = gather(
-        noisy, bounds, key, state, episodes, learner.batch, price, config,
+        noisy, key, state, episodes, learner.batch, price, config,
         config.ddpg.normalise_rewards, learner.workers,
     )  # fmt: skip
     fresh = joined(lambda seen: transitions(seen, hyper.gamma, config.train.terminal), trajectories)
@@ -163,23 +163,22 @@ def act_and_store(
     return state, {"noise": deviation, **seen}
 
 
-def explore(policy: Policy, actor: Any, bounds: Box, deviation: Array, evenly: Array) -> Explore:
-    """a = mu(s) + noise, kept in the box; or, `evenly`, any action of the box."""
+def explore(policy: Policy, actor: Any, bounds: Bounds, deviation: Array, evenly: Array) -> Explore:
+    """a = mu(s) + noise, kept within bounds; or, `evenly`, any action within them."""
 
-    def act(seen: Observation, noise: Array) -> Action:
-        noisy = policy.raw(actor, seen) + deviation * noise
+    def aim(view: View, noise: Array) -> Array:
+        noisy = policy.aim(actor, view) + deviation * noise
         anything = bounds.low + (bounds.high - bounds.low) * jax.scipy.stats.norm.cdf(noise)
-        raw = bounds.clip(jnp.where(evenly, anything, noisy))
-        return Action(policy.order(raw, seen), raw)
+        return bounds.clip(jnp.where(evenly, anything, noisy))
 
-    return Explore(act, len(policy.start))
+    return Explore(policy, aim, bounds)
 
 
 def transitions(seen: Trajectory, gamma: Array | float, terminal: bool) -> Transition:
     """A trajectory as rows."""
     discount = discounts(seen.learn, gamma, terminal)
-    parts = (seen.inputs, seen.raw, seen.reward, discount, following(seen.inputs), seen.weight)
-    return Transition(*(rows(part) for part in parts))
+    after = jax.tree.map(following, seen.view)
+    return jax.tree.map(rows, Transition(seen.view, seen.aim, seen.reward, discount, after, seen.weight))
 
 
 def learn(learner: Learner, hyper: Hyper, state: State, key: Array) -> tuple[State, Metrics]:
@@ -191,7 +190,7 @@ def learn(learner: Learner, hyper: Hyper, state: State, key: Array) -> tuple[Sta
         key_batch, key_noise = jax.random.split(jax.random.fold_in(key, place))
         batch = ring.sample(state.replay, key_batch, max(ddpg.minibatch // learner.workers.devices, 1))
         batch = batch._replace(reward=state.units.shrink(batch.reward))
-        noise = jnp.clip(jax.random.normal(key_noise, batch.raw.T.shape), -2.5, 2.5)
+        noise = jnp.clip(jax.random.normal(key_noise, batch.aim.shape), -2.5, 2.5)
         count = state.step * ddpg.gradient_steps + place
         return gradient_step(learner, hyper, rate, networks, batch, noise, count)
 
@@ -214,10 +213,10 @@ def gradient_step(
     Args:
         rate: [] share of the learning rates that the schedule leaves.
         batch: with rewards as the critic sees them.
-        noise: [A, n] standard normal, for the target's action.
+        noise: [n] standard normal, for the target's action.
         count: [] gradient steps done before.
     """
-    bounds = box(learner.policy.start, hyper.action_low, hyper.action_high)
+    bounds = Bounds.around_one(hyper.action_low, hyper.action_high)
     share = batch.weight / jnp.maximum(learner.workers.total(batch.weight.sum()), 1e-12)
     y = targets(learner, networks, batch, hyper.target_noise * noise, bounds)
 
@@ -248,11 +247,11 @@ def gradient_step(
     }  # fmt: skip
 
 
-def targets(learner: Learner, networks: Networks, batch: Transition, noise: Array, bounds: Box) -> Array:
-    """[n] y = r + gamma min_k Q'_k(s', mu'(s') + noise); DDPG has one critic and no noise [A, n]."""
-    inputs = batch.next_inputs.T
-    raw = bounds.clip(learner.policy.net(networks.target_actor, inputs) + noise)
-    value = learner.critic.value(networks.target_critic, inputs, raw).min(0)
+def targets(learner: Learner, networks: Networks, batch: Transition, noise: Array, bounds: Bounds) -> Array:
+    """[n] y = r + gamma min_k Q'_k(s', mu'(s') + noise); DDPG has one critic and no noise [n]."""
+    view = batch.next_view.T
+    aim = bounds.clip(learner.policy.aim(networks.target_actor, view) + noise)
+    value = learner.critic.value(networks.target_critic, view.inputs, aim).min(0)
     return td_target(batch.reward, batch.discount, value)
 
 
@@ -260,18 +259,19 @@ def critic_loss(
     critic: Any, learner: Learner, batch: Transition, y: Array, share: Array
 ) -> tuple[Array, Array]:
     """sum_k E (Q_k(s, a) - y)^2, and Q [K, n]; `share` [n] sums to 1 over all devices."""
-    q = learner.critic.value(critic, batch.inputs.T, batch.raw.T)
+    q = learner.critic.value(critic, batch.view.inputs.T, batch.aim)
     return (share * (q - y) ** 2).sum(), q
 
 
 def actor_loss(
-    actor: Any, critic: Any, learner: Learner, batch: Transition, bounds: Box, share: Array
+    actor: Any, critic: Any, learner: Learner, batch: Transition, bounds: Bounds, share: Array
 ) -> Array:
-    """-E Q_1(s, mu(s)); an action beyond the box counts as its edge, less the squared distance to it."""
-    wanted = learner.policy.net(actor, batch.inputs.T)
-    raw = bounds.clip(wanted)
-    q = learner.critic.value(critic, batch.inputs.T, raw)[0]
-    return (share * (((wanted - raw) ** 2).sum(0) - q)).sum()
+    """-E Q_1(s, mu(s)); an action out of bounds counts as the bound, less the squared distance to it."""
+    view = batch.view.T
+    wanted = learner.policy.aim(actor, view)
+    aim = bounds.clip(wanted)
+    q = learner.critic.value(critic, view.inputs, aim)[0]
+    return (share * ((wanted - aim) ** 2 - q)).sum()
 
 
 def _errors(workers: Workers, q: Array, y: Array, share: Array) -> Metrics:

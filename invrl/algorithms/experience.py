@@ -1,8 +1,7 @@
 """Experience: what a rollout of the one simulator gives DDPG and PPO to learn from.
 
-Actions are the head's raw outputs, kept within a box around the untrained output. The caps on
-orders are part of the environment: an order that they cut is recorded under the raw action that
-asked for it.
+An action is an aim (see `policies.heads`), kept within a range around 1. The caps on orders are part
+of the environment: an order that they cut is recorded under the aim that asked for it.
 """
 
 from __future__ import annotations
@@ -19,36 +18,35 @@ from invrl.algorithms.returns import Units, first_units, learnable, order_reward
 from invrl.config import Config
 from invrl.metrics import Prices, day_cost
 from invrl.placement import Workers
-from invrl.policies.network import network_input
+from invrl.policies.network import Policy, View
 from invrl.simulator import Action, Day, Episode, Observation, rollout
 
 
-class Box(NamedTuple):
-    """The raw actions that may be executed, [A, 1] each."""
+class Bounds(NamedTuple):
+    """The aims that may be executed."""
 
-    low: Array
-    high: Array
+    low: Array | float
+    high: Array | float
 
-    def clip(self, raw: Array) -> Array:
-        return jnp.clip(raw, self.low, self.high)
+    @staticmethod
+    def around_one(low: Array | float, high: Array | float) -> Bounds:
+        """Aims between 1 + low and 1 + high."""
+        return Bounds(1.0 + low, 1.0 + high)
 
-    def at_bound(self, raw: Array) -> Array:
-        """[..., N] share of the dimensions of [..., A, N] that lie on a bound, or beyond."""
-        return ((raw <= self.low) | (raw >= self.high)).mean(-2)
+    def clip(self, aim: Array) -> Array:
+        return jnp.clip(aim, self.low, self.high)
 
-
-def box(start: tuple[float, ...], low: Array | float, high: Array | float) -> Box:
-    """Actions between `start + low` and `start + high`, in every dimension."""
-    centre = jnp.asarray(start)[:, None]
-    return Box(centre + low, centre + high)
+    def reached(self, aim: Array) -> Array:
+        """Whether an aim lies on a bound, or beyond."""
+        return (aim <= self.low) | (aim >= self.high)
 
 
 class Trajectory(NamedTuple):
     """Pairs followed through an episode; cycles first, pairs last."""
 
-    inputs: Array  # [C, D, B] what the network saw
-    raw: Array  # [C, A, B] the action
-    noise: Array  # [C, A, B] standard normal, from which the action was made
+    view: View  # [C, D, B], [C, A, B] what the policy saw
+    aim: Array  # [C, B] the action
+    noise: Array  # [C, B] standard normal, from which the action was made
     reward: Array  # [C, B] in the objective's units
     learn: Array  # [C, B] bool: a complete transition
     weight: Array  # [C, B] weight of the pair; 0 where not learnable
@@ -58,33 +56,38 @@ class Trajectory(NamedTuple):
 class Explore(NamedTuple):
     """A policy that tries things out."""
 
-    act: Callable[[Observation, Array], Action]
-    """(observation, standard normal noise [A, B]) -> executed order and recorded action."""
-    actions: int
-    """A."""
+    policy: Policy
+    aim: Callable[[View, Array], Array]
+    """(view, standard normal noise [B]) -> aim [B]."""
+    bounds: Bounds
+    """Aims beyond are recorded as they are, and executed at the edge."""
 
 
 def run(explore: Explore, episode: Episode, key: Array, price: Prices, config: Config) -> Trajectory:
     """One exploring rollout of a block."""
-    cycles, pairs = episode.active.shape
-    noise = jax.random.normal(key, (cycles, explore.actions, pairs))
+    policy = explore.policy
 
-    def record(seen: Observation, action: Action, days: Day) -> tuple[Array, ...]:
+    def act(seen: Observation, noise: Array) -> Action:
+        aim = explore.aim(policy.view(seen), noise)
+        return Action(policy.order(explore.bounds.clip(aim), seen), aim[None])
+
+    def record(seen: Observation, action: Action, days: Day) -> tuple[Any, ...]:
         cost = jax.vmap(lambda day: day_cost(day, episode.scale, price, config.objective))(days)
-        return network_input(seen), action.raw, action.order, cost
+        return policy.view(seen), action.raw[0], action.order, cost
 
-    _, (inputs, raw, order, costs) = rollout(
-        explore.act, episode, lambda day: (), unmet=config.supply.unmet, inputs=noise, record=record
+    noise = jax.random.normal(key, episode.active.shape)
+    _, (view, aim, order, costs) = rollout(
+        act, episode, lambda day: (), unmet=config.supply.unmet, inputs=noise, record=record
     )
     placed = episode.lead_time, episode.active
     reward = order_rewards(costs, *placed, episode.measured)
     learn = learnable(*placed, episode.measured, config.train.terminal)
     weight = jnp.where(learn, episode.weight, 0.0)
-    return Trajectory(inputs, raw, noise, reward, learn, weight, order / episode.scale)
+    return Trajectory(view, aim, noise, reward, learn, weight, order / episode.scale)
 
 
 def gather(
-    explore: Explore, bounds: Box, key: Array, state: Any, episodes: tuple[Episode, ...],
+    explore: Explore, key: Array, state: Any, episodes: tuple[Episode, ...],
     batch: list[Share], price: Prices, config: Config, normalise: bool, workers: Workers,
 ) -> tuple[list[Trajectory], Units, dict[str, Array]]:  # fmt: skip
     """This device's experience of one update.
@@ -110,7 +113,7 @@ def gather(
     if normalise:
         first = _first_units(trajectories, units, config.train.terminal, workers)
         units = jax.tree.map(lambda new, old: jnp.where(state.step == 0, new, old), first, units)
-    return trajectories, units, _statistics(trajectories, bounds, workers)
+    return trajectories, units, _statistics(trajectories, explore.bounds, workers)
 
 
 def _gather_group(
@@ -150,11 +153,12 @@ def _first_units(trajectories: list[Trajectory], old: Units, terminal: bool, wor
     return first._replace(scale=first.scale * old.scale)
 
 
-def _statistics(trajectories: list[Trajectory], bounds: Box, workers: Workers) -> dict[str, Array]:
+def _statistics(trajectories: list[Trajectory], bounds: Bounds, workers: Workers) -> dict[str, Array]:
     """Orders in days of mean demand, reward per order in the objective's units."""
 
     def digest(seen: Trajectory) -> tuple[Array, ...]:
-        return rows(seen.order), rows(seen.reward), rows(bounds.at_bound(seen.raw)), rows(seen.weight)
+        at_bound = bounds.reached(seen.aim).astype(seen.order.dtype)
+        return rows(seen.order), rows(seen.reward), rows(at_bound), rows(seen.weight)
 
     order, reward, at_bound, weight = joined(digest, trajectories)
     return {

@@ -3,10 +3,10 @@
 One update, in the paper's order: run the policy; estimate advantages; for `epochs` epochs, step
 through minibatches of the clipped surrogate objective L = L_clip - c1 L_value + c2 entropy (eq. 9).
 The environment is the one simulator, many pairs at once. The policy is a Gaussian around the
-network's raw output (an order, a level or coefficients in the head's unit), with one deviation per
-dimension that does not depend on the state; evaluation takes its mean.
+policy's aim (an order or a level, see `policies.heads`), with a deviation that does not depend on the
+state; evaluation takes its mean.
 
-An action sampled outside of the box is executed at the box's edge; its probability is that of the
+An action sampled out of bounds is executed at the nearest bound; its probability is that of the
 sample. Every device rolls out its own pairs and samples its part of each minibatch; gradients are
 summed.
 """
@@ -25,14 +25,14 @@ from invrl.algorithms.batches import Share, shares
 from invrl.algorithms.chunk import data_parallel
 from invrl.algorithms.contract import Algorithm, Metrics, Problem, Update
 from invrl.algorithms.critics import Value, make_value
-from invrl.algorithms.experience import Box, Explore, Trajectory, box, gather, joined, rows
+from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rows
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.algorithms.returns import Units, discounts, explained_variance, gae
 from invrl.config import Config
 from invrl.metrics import Prices
 from invrl.placement import Workers
-from invrl.policies.network import Policy
-from invrl.simulator import Action, Episode, Observation
+from invrl.policies.network import Policy, View
+from invrl.simulator import Episode
 
 
 class Hyper(NamedTuple):
@@ -56,7 +56,7 @@ class Hyper(NamedTuple):
 
 class Networks(NamedTuple):
     actor: Any  # the Gaussian's mean
-    log_std: Array  # [A]
+    log_std: Array  # []
     value: Any
 
 
@@ -85,8 +85,8 @@ class Learner(NamedTuple):
 class Sample(NamedTuple):
     """Transitions with what the surrogate needs of the policy that made them; rows."""
 
-    inputs: Array  # [n, D]
-    raw: Array  # [n, A] as sampled
+    view: View  # [n, D], [n, A]
+    aim: Array  # [n] as sampled
     log_prob: Array  # [n]
     value: Array  # [n] V(s) before the update
     value_target: Array  # [n] V(s) + advantage
@@ -108,7 +108,7 @@ def make_learner(problem: Problem) -> Learner:
 def init(problem: Problem, hyper: Hyper, key: Array) -> State:
     learner = make_learner(problem)
     key_actor, key_value, key = jax.random.split(key, 3)
-    log_std = jnp.full(len(learner.policy.start), jnp.log(jnp.float32(hyper.initial_std)))
+    log_std = jnp.log(jnp.asarray(hyper.initial_std, jnp.float32))
     networks = Networks(learner.policy.init(key_actor), log_std, learner.value.init(key_value))
     units = Units(jnp.zeros(()), jnp.ones(()))
     return State(networks, adam(0.0, 1.0).init(networks), units, key, jnp.zeros((), jnp.int32))
@@ -134,10 +134,10 @@ def act(
 ) -> tuple[State, Sample, Metrics]:
     """Run the policy and estimate advantages."""
     policy, config, workers = learner.policy, learner.config, learner.workers
-    bounds = box(policy.start, hyper.action_low, hyper.action_high)
+    bounds = Bounds.around_one(hyper.action_low, hyper.action_high)
     sampler = gaussian(policy, state.networks, bounds)
     trajectories, units, seen = gather(
-        sampler, bounds, key, state, episodes, learner.batch, price, config,
+        sampler, key, state, episodes, learner.batch, price, config,
         config.ppo.normalise_rewards, workers,
     )  # fmt: skip
     sample = joined(lambda seen: assess(learner, hyper, units, state.networks, seen), trajectories)
@@ -145,39 +145,33 @@ def act(
     metrics = {
         "explained_variance": known,
         "value_mean": units.value(workers.mean(sample.value, sample.weight), hyper.gamma),
-        "std": jnp.exp(state.networks.log_std).mean(),
+        "std": jnp.exp(state.networks.log_std),
         **seen,
     }
     return state.replace(units=units), sample, metrics
 
 
-def gaussian(policy: Policy, networks: Networks, bounds: Box) -> Explore:
-    """a ~ N(mu(s), sigma^2), executed within the box."""
-    std = jnp.exp(networks.log_std)[:, None]
-
-    def act(seen: Observation, noise: Array) -> Action:
-        raw = policy.raw(networks.actor, seen) + std * noise
-        return Action(policy.order(bounds.clip(raw), seen), raw)
-
-    return Explore(act, len(policy.start))
+def gaussian(policy: Policy, networks: Networks, bounds: Bounds) -> Explore:
+    """a ~ N(mu(s), sigma^2), executed within bounds."""
+    std = jnp.exp(networks.log_std)
+    return Explore(policy, lambda view, noise: policy.aim(networks.actor, view) + std * noise, bounds)
 
 
 def assess(learner: Learner, hyper: Hyper, units: Units, networks: Networks, seen: Trajectory) -> Sample:
     """A trajectory as rows, with the value of its states and the advantage of its actions."""
     terminal = learner.config.train.terminal
-    inputs = rows(seen.inputs)
-    value = learner.value.value(networks.value, inputs.T).reshape(seen.reward.shape)
+    view = jax.tree.map(rows, seen.view)
+    value = learner.value.value(networks.value, view.inputs.T).reshape(seen.reward.shape)
     discount = discounts(seen.learn, hyper.gamma, terminal)
     advantage = gae(units.shrink(seen.reward), value, discount, seen.learn, hyper.trace)
-    probability = jax.vmap(log_prob, in_axes=(0, None))(seen.noise, networks.log_std)
-    numbers = (probability, value, value + advantage, advantage, seen.weight)
-    return Sample(inputs, rows(seen.raw), *map(rows, numbers))
+    probability = log_prob(seen.noise, networks.log_std)
+    numbers = (seen.aim, probability, value, value + advantage, advantage, seen.weight)
+    return Sample(view, *map(rows, numbers))
 
 
 def log_prob(noise: Array, log_std: Array) -> Array:
-    """[n] log density of a = mu + sigma * noise under the Gaussian; noise [A, n]."""
-    each = -0.5 * noise**2 - log_std[:, None] - 0.5 * jnp.log(2 * jnp.pi)
-    return each.sum(0)
+    """[...] log density of a = mu + sigma * noise under the Gaussian; noise [...]."""
+    return -0.5 * noise**2 - log_std - 0.5 * jnp.log(2 * jnp.pi)
 
 
 def learn(learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Array) -> tuple[State, Metrics]:
@@ -231,12 +225,12 @@ def surrogate_loss(
     networks: Networks, learner: Learner, hyper: Hyper, bonus: Array, sample: Sample, share: Array
 ) -> tuple[Array, Metrics]:
     """-E [L_clip - c1 L_value + c2 entropy], eq. 9; `share` [n] sums to 1 over all devices."""
-    inputs = sample.inputs.T
-    noise = (sample.raw.T - learner.policy.net(networks.actor, inputs)) * jnp.exp(-networks.log_std)[:, None]
+    view = sample.view.T
+    noise = (sample.aim - learner.policy.aim(networks.actor, view)) * jnp.exp(-networks.log_std)
     change = log_prob(noise, networks.log_std) - sample.log_prob
     ratio = jnp.exp(change)
     gain = clipped_surrogate(ratio, sample.advantage, hyper.clip)
-    value = learner.value.value(networks.value, inputs)
+    value = learner.value.value(networks.value, view.inputs)
     error = value_error(value, sample.value, sample.value_target, hyper.value_clip)
     spread = entropy(networks.log_std)
     loss = (share * (hyper.value_weight * error - gain - bonus * spread)).sum()
@@ -263,7 +257,7 @@ def value_error(value: Array, old: Array, target: Array, limit: Array | float) -
 
 def entropy(log_std: Array) -> Array:
     """[] of the Gaussian."""
-    return (log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e)).sum()
+    return log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e)
 
 
 SPACE = {

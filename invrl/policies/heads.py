@@ -1,9 +1,14 @@
 """Policy regularisation: the four forms of the network's output (Xie et al. 2026, section 3).
 
-A head turns the raw output [A, N] into orders [N]. All four read the raw output in the
-same unit, so that 1 is a sensible start everywhere: a share of the mean demand of the
-review period (orders) or of the protection interval lead time + review period (levels).
-DDPG's noise and PPO's Gaussian live in this raw space.
+A form decides on an *aim*: demand to provide for, as a share of recent demand, so that 1 is a
+sensible start everywhere. Two questions make the four forms:
+
+                                                the aim is ordered   the aim is a level to order up to
+    the network puts out the aim                NONE                 BASE
+    ... coefficients of demand regressors       COEFF                BOTH
+
+DDPG's noise and PPO's Gaussian live in the aim, one number in every form: noise on coefficients
+would explore many ways to say the same order.
 
 To add a form: one function, one `Head`, one line in `registry.py`.
 """
@@ -25,8 +30,25 @@ LEAK = 0.1
 class Head(NamedTuple):
     start: tuple[float, ...]
     """The raw output of an untrained network; its length is A."""
+    terms: Callable[[Observation], Array]
+    """observation -> [A, N] what the raw output is multiplied by; the sum is the aim [N]."""
     order: Callable[[Array, Observation], Array]
-    """(raw [A, N], observation) -> order [N], units."""
+    """(aim [N], observation) -> order [N], units."""
+
+
+def aim(raw: Array, terms: Array) -> Array:
+    """[N] what raw outputs [A, N] and their terms [A, N] come to."""
+    return (raw * terms).sum(0)
+
+
+def one(seen: Observation) -> Array:
+    """[1, N] the network puts out the aim itself."""
+    return jnp.ones_like(seen.level)[None]
+
+
+def demand_rates(seen: Observation) -> Array:
+    """[5, N] the four demand regressors in units of recent demand, and a constant."""
+    return jnp.concatenate([seen.regressors / seen.level[None], one(seen)])
 
 
 def floor_at_zero(order: Array) -> Array:
@@ -35,34 +57,19 @@ def floor_at_zero(order: Array) -> Array:
     return jnp.maximum(order, 0.0) + LEAK * (below - lax.stop_gradient(below))
 
 
-def weighted_demand(raw: Array, seen: Observation) -> Array:
-    """Demand per day [N]: four coefficients times the regressors, plus a constant."""
-    return (raw[:4] * seen.regressors).sum(0) + raw[4] * seen.level
+def as_order(aim: Array, seen: Observation) -> Array:
+    """The aim is demand of the review period: order it."""
+    return floor_at_zero(aim * seen.level * seen.review_period)
 
 
-def none(raw: Array, seen: Observation) -> Array:
-    """NONE: the network puts out the order itself."""
-    return floor_at_zero(raw[0] * seen.level * seen.review_period)
-
-
-def base(raw: Array, seen: Observation) -> Array:
-    """BASE: the network puts out a base-stock level."""
-    return floor_at_zero(raw[0] * seen.level * seen.protection - seen.position)
-
-
-def coeff(raw: Array, seen: Observation) -> Array:
-    """COEFF: the network puts out coefficients of the demand regressors."""
-    return floor_at_zero(weighted_demand(raw, seen) * seen.review_period)
-
-
-def both(raw: Array, seen: Observation) -> Array:
-    """BOTH: coefficients of the demand regressors make a base-stock level."""
-    return floor_at_zero(weighted_demand(raw, seen) * seen.protection - seen.position)
+def up_to(aim: Array, seen: Observation) -> Array:
+    """The aim is demand of the protection interval, a base-stock level: order what is missing of it."""
+    return floor_at_zero(aim * seen.level * seen.protection - seen.position)
 
 
 EVEN = (0.25, 0.25, 0.25, 0.25, 0.0)
 
-NONE = Head((1.0,), none)
-BASE = Head((1.0,), base)
-COEFF = Head(EVEN, coeff)
-BOTH = Head(EVEN, both)
+NONE = Head((1.0,), one, as_order)
+BASE = Head((1.0,), one, up_to)
+COEFF = Head(EVEN, demand_rates, as_order)
+BOTH = Head(EVEN, demand_rates, up_to)

@@ -11,31 +11,47 @@ from flax import linen as nn
 from jax import Array
 
 from invrl.config import Network
-from invrl.policies.heads import Head
+from invrl.policies.heads import Head, aim
 from invrl.simulator import Action, Observation
 
 ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu, "elu": nn.elu, "tanh": nn.tanh}
 
 
+class View(NamedTuple):
+    """What the policy makes of an observation."""
+
+    inputs: Array  # [D, N] of the network
+    terms: Array  # [A, N] what its raw output is multiplied by
+
+    @property
+    def T(self) -> View:
+        """Rows of transitions [n, ...] as the columns [..., n] that networks take."""
+        return View(self.inputs.T, self.terms.T)
+
+
 class Policy(NamedTuple):
-    """A learned policy as two pure functions."""
+    """A learned policy as pure functions."""
 
     init: Callable[[Array], Any]
     """key -> parameters."""
-    raw: Callable[[Any, Observation], Array]
-    """(parameters, observation) -> raw output [A, N]."""
-    order: Callable[[Array, Observation], Array]
-    """(raw output [A, N], observation) -> order [N], units."""
+    view: Callable[[Observation], View]
     net: Callable[[Any, Array], Array]
-    """(parameters, `network_input` [D, N]) -> raw output [A, N]; what `raw` does, off the simulator."""
+    """(parameters, inputs [D, N]) -> raw output [A, N]."""
+    order: Callable[[Array, Observation], Array]
+    """(aim [N], observation) -> order [N], units."""
     inputs: int
     """D."""
     start: tuple[float, ...]
     """The raw output before training; its length is A."""
 
     def act(self, params: Any, seen: Observation) -> Action:
-        raw = self.raw(params, seen)
-        return Action(self.order(raw, seen), raw)
+        view = self.view(seen)
+        raw = self.net(params, view.inputs)
+        return Action(self.order(aim(raw, view.terms), seen), raw)
+
+    def aim(self, params: Any, view: View) -> Array:
+        """[N] see `heads`."""
+        return aim(self.net(params, view.inputs), view.terms)
 
 
 class Linear(nn.Module):
@@ -91,9 +107,9 @@ def make_policy(config: Network, head: Head, features: int, slots: int) -> Polic
 
     return Policy(
         init=jax.jit(lambda key: mlp.init(key, jnp.zeros((features + slots, 1)))),
-        raw=lambda params, seen: net(params, network_input(seen)),
-        order=head.order,
+        view=lambda seen: View(network_input(seen), head.terms(seen)),
         net=net,
+        order=head.order,
         inputs=features + slots,
         start=head.start,
     )

@@ -17,6 +17,7 @@ from invrl.demand.features import Known, features
 from invrl.demand.supply import MAX_LEAD_TIME
 from invrl.errors import InvrlError
 from invrl.evaluation import Rule, classical, learned
+from invrl.policies.heads import aim
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend.catalogue import Catalogue
 from invrl.runs import Run
@@ -56,7 +57,7 @@ def network_orderer(policy: Policy, shared: Any, slots: int, reg: str) -> Ordere
     """The policy of a network with parameters `shared`, of the form `reg`."""
 
     def level(own: Any, raw: Array, seen: Observation) -> Array:
-        return policy.order(raw, _empty(seen))
+        return policy.order(aim(raw, policy.view(seen).terms), _empty(seen))
 
     coefficients = len(policy.start) if reg in ("coeff", "both") else 0
     return Orderer(learned(policy), shared, None, slots, level if reg in LEVELS else None, coefficients)
