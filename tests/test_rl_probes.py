@@ -185,7 +185,7 @@ def networks(target_actor: float = 0.25, target_critic: tuple[float, ...] = (4.0
         (0.25, (4.0,), 0.0, 1 + 0.5 * 4 * (3 + 0.75)),
         (0.25, (4.0, 3.0), 0.0, 1 + 0.5 * 3 * (3 + 0.75)),  # the lower of two critics
         (0.25, (4.0,), 0.5, 1 + 0.5 * 4 * (3 + 1.25)),
-        (2.0, (4.0,), 0.0, 1 + 0.5 * 4 * (3 + 3)),  # the action 6 is kept in the box
+        (2.0, (4.0,), 0.0, 1 + 0.5 * 4 * (3 + 3)),  # the action 6 is kept within bounds
     ],
 )
 def test_targets(target_actor: float, target_critic: tuple, noise: float, expected: float) -> None:
@@ -198,7 +198,7 @@ def test_losses() -> None:
     loss, q = ddpg.critic_loss((2.0,), learner(), BATCH, floats([8.5]), floats([1]))
     assert (float(loss), q.tolist()) == (6.25, [[6]])
     climb = jax.value_and_grad(ddpg.actor_loss)
-    # inside the box: -Q(2, 1) = -6 with slope -2 * 2; beyond it: 4 counts as 3, and is drawn back
+    # within bounds: -Q(2, 1) = -6 with slope -2 * 2; beyond: 4 counts as 3, and is drawn back
     assert [float(x) for x in climb(0.5, (2.0,), learner(), BATCH, BOUNDS, floats([1]))] == [-6, -4]
     assert [float(x) for x in climb(2.0, (2.0,), learner(), BATCH, BOUNDS, floats([1]))] == [1 - 10, 4]
 

@@ -69,7 +69,7 @@ def run(explore: Explore, episode: Episode, key: Array, price: Prices, config: C
 
     def act(seen: Observation, noise: Array) -> Action:
         aim = explore.aim(policy.view(seen), noise)
-        return Action(policy.order(explore.bounds.clip(aim), seen), aim[None])
+        return Action(policy.order(explore.bounds.clip(aim), seen), aim[None])  # what is recorded
 
     def record(seen: Observation, action: Action, days: Day) -> tuple[Any, ...]:
         cost = jax.vmap(lambda day: day_cost(day, episode.scale, price, config.objective))(days)
