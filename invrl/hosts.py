@@ -6,7 +6,9 @@ keeps the files and speaks; what the others write goes to a folder that vanishes
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -43,6 +45,15 @@ def join(text: str) -> None:
         jax.distributed.initialize(**named)
     except (ValueError, RuntimeError) as error:
         raise InvrlError(f"--hosts {text}: {str(error).splitlines()[0]}", hint=HINT) from None
+    _keep_stdout()
+
+
+def _keep_stdout() -> None:
+    """stdout is for results; what libraries print there (CPU hosts their connections) goes to stderr."""
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(own, "w")
 
 
 def first() -> bool:
