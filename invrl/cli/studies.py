@@ -108,7 +108,7 @@ def curve(
     )
     if format == "table" and levels:
         say("level lines: " + ", ".join(f"{name} {value:.4g}" for name, value in levels.items()))
-    say("expected: mean over orders of trial; low, high: the middle 90 % of users with one seed each")
+    say("expected, low, high: mean and middle 90 % of users who try so many, with one seed each")
 
 
 @app.command()

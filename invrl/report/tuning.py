@@ -10,7 +10,7 @@ from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, form_ink, form_order, validation_score
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side
 from invrl.runs import Run
-from invrl.tuning.curve import Trials, best_of, merged
+from invrl.tuning.curve import Trials, expected, merged
 from invrl.tuning.study import read_study
 
 
@@ -51,7 +51,7 @@ def _trials(algo: str, reg: str, tried: list[list[tuple[float, float]]]) -> Tria
 def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
     if not trials:
         return ""
-    lines = [best_of(t.validation.mean(1), t.score.mean(1)) for t in trials]
+    lines = [expected(t) for t in trials]
     level = facts.rival.means["objective"].mean if facts.rival else None
     values = [*np.concatenate(lines), *([level] if level is not None else [])]
     most = max(line.size for line in lines)

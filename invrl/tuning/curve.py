@@ -52,11 +52,16 @@ def best_of(validation: np.ndarray, score: np.ndarray) -> np.ndarray:
     return chance @ ranked
 
 
-def curve(trials: Trials, draws: int = 2000, seed: int = 0) -> Curve:
-    """The expected score, and the middle 90 % of what a user who tries k configurations once would get.
+def expected(trials: Trials) -> np.ndarray:
+    """[n] mean score of users who try k configurations with one seed each."""
+    each = [best_of(*seed) for seed in zip(trials.validation.T, trials.score.T, strict=True)]
+    return np.mean(each, axis=0)
 
-    A user tries them in a random order with one random seed each; the band holds both sources of
-    luck. `expected` averages each configuration over its seeds.
+
+def curve(trials: Trials, draws: int = 2000, seed: int = 0) -> Curve:
+    """What users get who try k configurations in a random order with one random seed each.
+
+    The mean, and the middle 90 % of them: the band holds both sources of luck.
     """
     n, seeds = trials.validation.shape
     rng = np.random.default_rng(seed)
@@ -67,8 +72,7 @@ def curve(trials: Trials, draws: int = 2000, seed: int = 0) -> Curve:
     place = np.maximum.accumulate(np.where(validation <= best, np.arange(n), 0), axis=1)  # where it was found
     found = np.take_along_axis(score, place, axis=1)
     low, high = np.quantile(found, [0.05, 0.95], axis=0)
-    expected = best_of(trials.validation.mean(1), trials.score.mean(1))
-    return Curve(expected, low, high, trials.seconds.mean() * np.arange(1, n + 1))
+    return Curve(expected(trials), low, high, trials.seconds.mean() * np.arange(1, n + 1))
 
 
 def trials_in(study: Study, measure: str = "objective") -> Trials:
