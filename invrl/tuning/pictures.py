@@ -32,12 +32,14 @@ def draw_curves(trials: list[Trials], levels: dict[str, float], path: Path) -> N
         left.plot(k, found.expected, label=cell.name, **look)
         left.fill_between(k, found.low, found.high, color=_colour(cell.reg), alpha=0.1, linewidth=0)
         right.plot(found.seconds, found.expected, **look)
+    low, high = _limits([curve(cell).expected for cell in trials], list(levels.values()))
     for place in (left, right):
         for name, level in levels.items():
             place.axhline(level, color="#64748b", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-            place.annotate(name, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va="top",
-                           fontsize=8, color="#64748b")  # fmt: skip
-        place.set_ylim(*_limits([curve(cell).expected for cell in trials], list(levels.values())))
+            name = f"{name} {level:.4g}, above" if level > high else name
+            place.annotate(name, (0.99, min(level, high)), xycoords=("axes fraction", "data"), ha="right",
+                           va="top", fontsize=8, color="#64748b")  # fmt: skip
+        place.set_ylim(low, high)
     left.set(xlabel="configurations tried", ylabel="test objective of the best on validation", xscale="log")
     counts = [k for k in (1, 2, 5, 10, 20, 50, 100) if k <= max(cell.score.shape[0] for cell in trials)]
     left.set_xticks(counts, [str(k) for k in counts], minor=False)
@@ -90,8 +92,13 @@ def _figure(across: int) -> tuple[Any, Any]:
 
 
 def _limits(lines: list[np.ndarray], levels: list[float]) -> tuple[float, float]:
-    """From the best to where the third configuration leads: the first alone may be anything."""
-    values = np.concatenate([line[min(2, line.size - 1) :] for line in lines] + [np.array(levels)])
+    """From the best to where the fifth configuration leads: the first may be anything.
+
+    A level far above would press the lines flat, and is left out.
+    """
+    values = np.concatenate([line[min(4, line.size - 1) :] for line in lines])
+    top = 2 * float(values.max()) - float(values.min())
+    values = np.array([*values, *(level for level in levels if level <= top)])
     low, high = float(values.min()), float(values.max())
     pad = 0.06 * ((high - low) or abs(high) or 1.0)
     return low - pad, high + pad
