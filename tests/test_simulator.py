@@ -12,7 +12,7 @@ import pytest
 from builders import days_of, floats, make_episode, ordering, place_orders, up_to
 
 from invrl.config import Network
-from invrl.policies.heads import Head
+from invrl.policies.heads import Head, one
 from invrl.policies.network import make_policy
 from invrl.simulator import Action, rollout
 
@@ -145,7 +145,7 @@ def test_one_pair_without_a_pair_axis() -> None:
 # ---- batches and gradients -----------------------------------------------------------------
 
 
-NONE_HEAD = Head((1.0,), lambda raw, seen: raw[0] * seen.scale * seen.review_period)
+NONE_HEAD = Head((1.0,), one, lambda aim, seen: aim * seen.scale * seen.review_period)
 """The network's output as it is: no floor, so that the gradient is the mathematical one."""
 
 
