@@ -178,9 +178,9 @@ def _sketch(trials: list[Any]) -> None:
 
     from invrl.cli.plot import COLOURS
     from invrl.cli.sketch import sketch
-    from invrl.tuning.curve import curve
+    from invrl.tuning.curve import expected
 
-    lines = [curve(cell).expected for cell in trials]
+    lines = [expected(cell) for cell in trials]
     if max(map(len, lines)) < 2:
         return
     later = np.concatenate([line[min(1, line.size - 1) :] for line in lines])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from invrl.curves import COLOURS
-from invrl.tuning.curve import Trials, curve
+from invrl.tuning.curve import Trials, curve, expected
 from invrl.tuning.frontier import Frontier
 
 FORMS = ("none", "base", "coeff", "both")
@@ -32,7 +32,7 @@ def draw_curves(trials: list[Trials], levels: dict[str, float], path: Path) -> N
         left.plot(k, found.expected, label=cell.name, **look)
         left.fill_between(k, found.low, found.high, color=_colour(cell.reg), alpha=0.1, linewidth=0)
         right.plot(found.seconds, found.expected, **look)
-    low, high = _limits([curve(cell).expected for cell in trials], list(levels.values()))
+    low, high = _limits([expected(cell) for cell in trials], list(levels.values()))
     for place in (left, right):
         for name, level in levels.items():
             place.axhline(level, color="#64748b", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
