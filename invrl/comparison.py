@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from invrl import registry
+from invrl.config import Config
 from invrl.configs import to_tree
 from invrl.errors import InvrlError
 from invrl.intervals import Estimate, estimate
@@ -69,7 +70,7 @@ def compare(found: list[Run], reference: str | None, split: str, resamples: int)
     _same_data(loaded, split)
     cells = [_cell(members, split, resamples) for members in _by_cell(loaded).values()]
     cells += _beside(loaded[0], split, resamples, {cell.name for cell in cells})
-    cells.sort(key=_order)
+    cells.sort(key=lambda cell: order(cell.algo, cell.reg))
     chosen = _reference(cells, reference)
     pairs = loaded[0][0].pairs(split)
     cells = [_with_delta(cell, chosen, pairs, resamples) for cell in cells]
@@ -80,17 +81,20 @@ def compare(found: list[Run], reference: str | None, split: str, resamples: int)
 def _same_data(loaded: list[tuple[Run, dict]], split: str) -> None:
     """Paired differences need the same pairs, days, supply and measures."""
 
-    def key(run: Run, content: dict) -> tuple[str, str]:
-        tree = to_tree(run.config)
-        return content["data_fingerprint"], repr([tree[k] for k in ("supply", "split", "evaluation")])
-
-    first, *others = loaded
+    (first, about), *others = loaded
+    same = data_key(first.config, about["data_fingerprint"])
     for run, content in others:
-        if key(run, content) != key(*first):
+        if data_key(run.config, content["data_fingerprint"]) != same:
             raise InvrlError(
-                f"{run.name} and {first[0].name} were not run on the same data, supply and split",
+                f"{run.name} and {first.name} were not run on the same data, supply and split",
                 hint="name the runs to compare, or a directory that holds one study",
             )
+
+
+def data_key(config: Config, fingerprint: str) -> tuple[str, str]:
+    """What two runs must share for paired differences."""
+    tree = to_tree(config)
+    return fingerprint, repr([tree[k] for k in ("supply", "split", "evaluation")])
 
 
 def _by_cell(loaded: list[tuple[Run, dict]]) -> dict[tuple, list[tuple[Run, dict]]]:
@@ -171,12 +175,12 @@ def _with_delta(cell: Cell, reference: Cell, pairs: dict[str, np.ndarray], resam
     return Cell(**{**vars(cell), "deltas": deltas})
 
 
-def _order(cell: Cell) -> tuple[int, int, str]:
+def order(algo: str, reg: str | None) -> tuple[int, int, str]:
     """Algorithms in the registry's order, forms in theirs, then incumbents."""
     tables = list(registry.ALGORITHMS), list(registry.HEADS), list(registry.BASELINES)
-    if cell.algo in tables[0]:
-        return tables[0].index(cell.algo), tables[1].index(cell.reg) if cell.reg in tables[1] else 99, ""
-    return 100 + (tables[2].index(cell.algo) if cell.algo in tables[2] else 99), 0, cell.algo
+    if algo in tables[0]:
+        return tables[0].index(algo), tables[1].index(reg) if reg in tables[1] else 99, ""
+    return 100 + (tables[2].index(algo) if algo in tables[2] else 99), 0, algo
 
 
 def _reference(cells: list[Cell], name: str | None) -> Cell:
@@ -210,8 +214,11 @@ def grid_rows(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
 def delta_text(cell: Cell, measure: str) -> str:
     if cell.deltas is None:
         return "-"
-    unit = 100 if measure in ("stockout_rate", "fill_rate") else 1
-    found = cell.deltas[measure]
+    return signed(cell.deltas[measure], 100 if measure in ("stockout_rate", "fill_rate") else 1)
+
+
+def signed(found: Estimate, unit: float = 1) -> str:
+    """`+1.23±0.10*`: a difference, half its interval, and a star where that excludes zero."""
     half = (found.high - found.low) / 2 * unit
     return f"{found.mean * unit:+.2f}±{half:.2f}{'*' if found.significant else ''}"
 
@@ -222,8 +229,8 @@ def absolute_rows(comparison: Comparison) -> list[dict[str, Any]]:
     for cell in comparison.cells:
         rows.append({
             "policy": cell.name, "runs": len(cell.runs), "trials": cell.trials,
-            "stockout %": _plus_minus(cell.means["stockout_rate"], 100),
-            "turnover d": _plus_minus(cell.means["turnover_time"], 1),
+            "stockout %": plus_minus(cell.means["stockout_rate"], 100),
+            "turnover d": plus_minus(cell.means["turnover_time"], 1),
             "objective": f"{cell.means['objective'].mean:.3f}",
             "cost": f"{cell.means['cost'].mean:.3f}",
             "vs ref (%)": "-" if cell.deltas is None else _percent(cell),
@@ -231,7 +238,7 @@ def absolute_rows(comparison: Comparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _plus_minus(found: Estimate, unit: float) -> str:
+def plus_minus(found: Estimate, unit: float) -> str:
     return f"{found.mean * unit:.2f}±{(found.high - found.low) / 2 * unit:.2f}"
 
 

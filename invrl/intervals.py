@@ -28,9 +28,8 @@ def estimate(
 ) -> dict[str, Estimate]:
     """Weighted means of per-pair values, with percentile intervals of a cluster bootstrap.
 
-    Whole clusters (all warehouses of a SKU) are drawn with replacement, as their pairs share
-    their fate. A difference between two policies is estimated by handing in the per-pair
-    differences: the comparison is then paired.
+    A difference between two policies is estimated by handing in the per-pair differences: the
+    comparison is then paired.
 
     Args:
         values: name -> [N].
@@ -38,23 +37,31 @@ def estimate(
         clusters: [N] labels.
         resamples: 0 gives intervals of the mean alone.
     """
-    stacked = np.stack([v.astype(np.float64) for v in values.values()])  # [M, N]
+    drawn = resampled(np.stack(list(values.values())), weight, clusters, resamples, seed)
+    return {name: interval(drawn[:, k]) for k, name in enumerate(values)}
+
+
+def interval(drawn: np.ndarray) -> Estimate:
+    """What is left of [1 + R] figures: the first, and the middle 95 % of the others."""
+    low, high = np.percentile(drawn[1:] if drawn.size > 1 else drawn, [2.5, 97.5])
+    return Estimate(float(drawn[0]), float(low), float(high))
+
+
+def resampled(
+    values: np.ndarray, weight: np.ndarray, clusters: np.ndarray, resamples: int, seed: int
+) -> np.ndarray:
+    """[1 + R, M] weighted means of [M, N] values: first the sample's own, then its bootstrap samples'.
+
+    Whole clusters (all warehouses of a SKU) are drawn with replacement, as their pairs share
+    their fate. The same clusters and seed draw the same samples: figures made of them are paired.
+    """
     _, code = np.unique(clusters, return_inverse=True)
     count = int(code.max()) + 1
     mass = np.bincount(code, weight, count)
-    sums = np.stack([np.bincount(code, weight * row, count) for row in stacked])
-    means = sums.sum(1) / mass.sum()
-    draws = _resampled(sums, mass, resamples, seed) if resamples else means[None]
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return {name: Estimate(float(means[k]), float(low[k]), float(high[k])) for k, name in enumerate(values)}
-
-
-def _resampled(sums: np.ndarray, mass: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """[R, M] means of R bootstrap samples of the clusters."""
+    sums = np.stack([np.bincount(code, weight * row, count) for row in values.astype(np.float64)])
     rng = np.random.default_rng(seed)
-    count = mass.size
+    parts = [sums.sum(1)[None] / mass.sum()]
     chunk = max(1, min(resamples, CHUNK // count))
-    parts = []
     for first in range(0, resamples, chunk):
         size = min(chunk, resamples - first)
         times = rng.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,22 @@ def score_baseline(
     simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
     datasets = {split: getattr(experiment, split) for split in splits}
     return {split: simulate(None, data, own=numbers[:, data.pairs]) for split, data in datasets.items()}
+
+
+def sweep(
+    experiment: Experiment, name: str, numbers: np.ndarray, split: str, factors: Iterable[float]
+) -> Iterator[Measures]:
+    """Measures of an incumbent at each safety factor, its other numbers as tuned.
+
+    Args:
+        numbers: [k, N]; the first row is the safety factor.
+    """
+    dataset = getattr(experiment, split)
+    simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
+    own = numbers[:, dataset.pairs].copy()
+    for factor in factors:
+        own[0] = factor
+        yield simulate(None, dataset, own=own)
 
 
 BISECTIONS = 14

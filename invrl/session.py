@@ -38,6 +38,24 @@ def load_experiment(config: Config, normaliser: Normaliser | None = None) -> Exp
     return Experiment(config, source_panel(config.data), normaliser)
 
 
+def experiment_of(run: Run) -> Experiment:
+    """A finished run's experiment, on the data that it saw.
+
+    Raises:
+        InvrlError: the data changed since.
+    """
+    experiment = load_experiment(run.config, load_normaliser(run))
+    if experiment.panel.fingerprint() != run.read("results.json")["data_fingerprint"]:
+        raise InvrlError(f"the data of {run.name} changed since it ended", hint="train again on the new data")
+    return experiment
+
+
+def retuned(run: Run, experiment: Experiment, name: str) -> np.ndarray:
+    """[k, N] an incumbent's numbers, tuned again as a finished run tuned them beside its policy."""
+    price = prices(run.config.objective)._replace(stockout=run.read("results.json")["stockout_price"])
+    return results.fit_baseline(experiment, name, price)
+
+
 def _check_names(config: Config) -> None:
     if config.algo not in registry.BASELINES:
         registry.get("algorithm", config.algo)

@@ -125,7 +125,7 @@ def test_slowest_keeps_the_longest_lead_time_of_each_review_period() -> None:
 def test_the_frontier_passes_through_the_tuned_incumbent_and_falls(found: Facts) -> None:
     numbers = found.numbers["incumbent"]
     factors = np.array([-8.0, -5.0, -2.0, float(numbers[0, 0])])
-    curve = frontier.sweep(found.experiment, "incumbent", numbers, "test", factors)
+    curve = frontier.moved(found.experiment, "incumbent", numbers, "test", factors)
     rates = curve.stockout_rate[:3]
     assert (np.diff(rates) <= 0).all() and rates[0] > rates[2], rates
     assert found.rival is not None

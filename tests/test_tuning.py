@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -347,15 +348,52 @@ def test_curves_of_a_study(whole: study.Study) -> None:
     assert last["expected"] == pytest.approx(np.mean([tests[chosen[s], s] for s in range(2)]))
 
 
-def test_frontiers_at_equal_stockout() -> None:
-    def cell(name: str, days: list[float]) -> frontier.Frontier:
-        return frontier.Frontier(name, ("a", "b", "c"), np.array([0.10, 0.06, 0.02]), np.array(days))
+def test_frontiers_at_equal_stockout_are_paired() -> None:
+    """The second needs a day less on every pair: no resample can doubt it, though each alone is unsure."""
+    rng = np.random.default_rng(0)
+    pairs = 40
+    sample = {"weight": np.ones(pairs), "cluster": np.arange(pairs) // 2}
+    luck = rng.normal(0, 1, pairs)
 
-    cells = [cell("ds/none", [2, 4, 8]), cell("ds/both", [1, 3, 7])]
-    assert frontier.at_stockout(cells[0], 0.04) == 6 and math.isnan(frontier.at_stockout(cells[0], 0.2))
-    rows = frontier.equal_rows(cells)
-    assert [row["stockout rate (%)"] for row in rows] == pytest.approx([10, 8, 6, 4, 2])
-    assert [row["ds/none"] - row["ds/both"] for row in rows] == pytest.approx([1] * 5)
+    def cell(name: str, days: list[float]) -> frontier.Frontier:
+        found = [
+            {"stockout_rate": np.full(pairs, rate), "turnover_time": day + luck}
+            for rate, day in zip((0.02, 0.10, 0.06), days, strict=True)
+        ]
+        return frontier.drawn(name, ["a", "b", "c"], found, sample, 200)
+
+    cells = [cell("ds/none", [8, 2, 4]), cell("ds/both", [7, 1, 3])]
+    assert cells[0].labels == ("b", "c", "a")  # by falling stockout rate
+    between = 4 + 4 * math.log(0.06 / 0.04) / math.log(0.06 / 0.02)
+    assert frontier.at_stockout(cells[0], 0.04)[0] - luck.mean() == pytest.approx(between)
+    rates = frontier.common_rates(cells)
+    assert 0.02 < rates.min() < rates.max() < 0.10 and np.diff(np.log(rates)) == pytest.approx(
+        -0.268, abs=1e-3
+    )
+    for one in frontier.at_equal_stockout(cells, "ds/none", rates):
+        assert one.turnover_time.high - one.turnover_time.low > 0.3
+        if one.cell == "ds/both":
+            assert one.delta == pytest.approx((-1, -1, -1))
+    rows = frontier.equal_rows(frontier.at_equal_stockout(cells, "ds/none", rates))
+    assert all(row["ds/both"].startswith("-1.00±0.00") for row in rows)
+    with pytest.raises(InvrlError, match="no cell `ppo/none`"):
+        frontier.at_equal_stockout(cells, "ppo/none", rates)
+
+
+def test_a_study_keeps_the_pairs_behind_its_frontier(whole: study.Study, tmp_path: Path) -> None:
+    found = frontier.frontier(whole, resamples=50)
+    tests = study.tests_of(whole)
+    for measure, drawn in (("stockout_rate", found.stockout_rate), ("turnover_time", found.turnover_time)):
+        means = sorted(test[measure] for test in tests.values())
+        assert sorted(drawn[0]) == pytest.approx(means, rel=1e-5), measure
+        assert drawn.shape == (51, 3) and drawn[1:].std(0).min() > 0
+    old = study.read_study(Path(shutil.copytree(whole.path, tmp_path / "old")))
+    next(old.path.glob("pairs/*.npz")).unlink()
+    with pytest.raises(InvrlError, match="no pairs of its trials"):
+        frontier.frontier(old)
+    search.finish(old, PANEL)  # a rerun makes up for it
+    assert study.tests_of(old) == tests
+    np.testing.assert_array_equal(frontier.frontier(old, resamples=50).turnover_time, found.turnover_time)
 
 
 # ---- the commands --------------------------------------------------------------------------
@@ -377,10 +415,20 @@ def test_commands(
         call("tune", "--algo", "ds", "--reg", "base", *grid, "--name", "front", *small, "--json")
     )
     assert payload["trials"] == 2 and Path(payload["runs"][0]).exists()
-    rows = json.loads(call("studies", "frontier", "--json"))["trials"]
-    assert [row["weights"] for row in rows] == ["stockout_weight 5", "stockout_weight 100"]
-    assert rows[0]["stockout rate (%)"] > rows[1]["stockout rate (%)"]
-    assert rows[0]["turnover time (days)"] < rows[1]["turnover time (days)"]
+    found = json.loads(call("studies", "frontier", "--json"))
+    rows = [row for row in found["policies"] if row["cell"] == "ds/base"]
+    assert [row["moved"] for row in rows] == ["stockout_weight 5", "stockout_weight 100"]
+    assert rows[0]["stockout_rate"] > rows[1]["stockout_rate"]
+    assert rows[0]["turnover_time"] < rows[1]["turnover_time"]
+    deltas = [one for one in found["equal_stockout"] if one["cell"] == "ds/base"]
+    assert found["reference"] == "incumbent" and len(deltas) == 5
+    assert all(
+        low <= one["turnover_time_delta"] <= high
+        for one in deltas
+        for low, high in [one["turnover_time_delta_ci"]]
+    )
+    alone = json.loads(call("studies", "frontier", "--no-incumbent", "--json"))
+    assert alone["reference"] == "ds/base" and alone["equal_stockout"][0]["turnover_time_delta"] is None
     assert "front" in call("studies", "ls") and "5" in call("studies", "show", "runs/front")
     curves = json.loads(call("studies", "curve", "--json", "--level", "optimum=1"))
     assert {"incumbent", "optimum"} <= set(curves["levels"]) and len(curves["curves"]) == 2

@@ -19,7 +19,9 @@ EXAMPLES = """Examples:
 
 invrl studies curve runs --out curve.png
 
-invrl studies frontier runs/frontier-both runs/frontier-none
+invrl tune --algo ds --reg both --only --space "objective.stockout_weight=choice 10 20 50" --sampler grid
+
+invrl studies frontier runs --out frontier.png
 """
 Places = Annotated[
     list[Path] | None, typer.Argument(metavar="[DIR]...", help="Studies or folders of them; default runs/.")
@@ -31,6 +33,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def _found(places: list[Path] | None, needs_test: bool = True) -> list[Any]:
+    from invrl.comparison import order
     from invrl.errors import InvrlError
     from invrl.tuning.study import below
 
@@ -40,7 +43,7 @@ def _found(places: list[Path] | None, needs_test: bool = True) -> list[Any]:
         found = [study for study in found if study.records("test.jsonl")]
     if not found:
         raise InvrlError(f"no finished study below {folders[0]}", hint="`invrl tune` makes one")
-    return found
+    return sorted(found, key=lambda study: order(study.plan.config.algo, study.plan.config.reg))
 
 
 @app.command()
@@ -127,21 +130,39 @@ def sensitivity(
     emit(curves.spread_rows(trials), format=format, json_flag=json, out=out)
 
 
-@app.command()
-def frontier(places: Places = None, format: Format = "table", json: Json = False, out: Out = None) -> None:
+@app.command(epilog=EXAMPLES)
+def frontier(
+    places: Places = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Cell that differences refer to; default the incumbent, or the first.")
+    ] = None,
+    incumbent: Annotated[
+        bool, typer.Option(help="Draw the incumbent too, its safety factor moved with hindsight.")
+    ] = True,
+    bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    format: Format = "table",
+    json: Json = False,
+    out: Out = None,
+) -> None:
     """Stockout rate against turnover time over the trials of studies that move the objective's weights."""
     from invrl.tuning import frontier as frontiers
     from invrl.tuning.pictures import draw_frontier
 
-    cells = [frontiers.frontier(study) for study in _found(places)]
+    studies = _found(places)
+    frontiers.check_same_data(studies)
+    moved = frontiers.incumbent(studies[0], bootstrap) if incumbent else None
+    learned = [frontiers.frontier(study, bootstrap) for study in studies]
+    cells = [*learned, *([moved] if moved else [])]
+    reference = reference or cells[-1 if moved else 0].name
     if out is not None and out.suffix in PICTURES:
-        _picture(out, lambda: draw_frontier(cells, out))
+        _picture(out, lambda: draw_frontier(cells, reference, out))
         return
-    equal = frontiers.equal_rows(cells)
-    payload = {"trials": frontiers.rows(cells), "equal_stockout": equal}
-    emit(frontiers.rows(cells), format=format, json_flag=json, out=out, payload=payload)
-    if equal and format == "table" and not json and out is None:
-        emit(equal, title="turnover time (days) at equal stockout rate")
+    equal = frontiers.at_equal_stockout(cells, reference, frontiers.common_rates(cells))
+    payload = frontiers.payload(cells, equal, reference)
+    if format == "table" and not json and out is None and equal:
+        emit(frontiers.equal_rows(equal), title=f"turnover time (days) against {reference} at equal stockout")
+    emit(frontiers.rows(learned), format=format, json_flag=json, out=out, payload=payload)
+    say("± half a 95 % interval; differences are paired, * excludes 0")
 
 
 def _picture(out: Path, draw: Any) -> None:

@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from invrl import comparison, registry, results, session
+from invrl import comparison, registry, session
 from invrl.comparison import Cell, Comparison
 from invrl.config import Config
 from invrl.demand.panel import Panel
 from invrl.demand.splits import PARTS
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
-from invrl.metrics import prices
 from invrl.runs import Run
 
 SPLITS = ("test", "validation")
@@ -67,10 +66,9 @@ class Facts:
     @cached_property
     def numbers(self) -> dict[str, np.ndarray]:
         """Incumbent -> its numbers [k, N], tuned again as the run tuned them."""
-        price = prices(self.experiment.config.objective)._replace(stockout=self.content["stockout_price"])
         names = [cell.algo for cell in self.comparison.cells if cell.reg is None]
         tuned = [name for name in names if registry.get("baseline", name).axes]
-        return {name: results.fit_baseline(self.experiment, name, price) for name in tuned}
+        return {name: session.retuned(self.run, self.experiment, name) for name in tuned}
 
     def experiment_of(self, run: Run) -> Experiment:
         """Another run's experiment on the same panel."""
@@ -111,7 +109,9 @@ def gather(found: list[Run], reference: str | None, split: str, resamples: int) 
     cells = [cell for cell in compared.cells if cell.reg] or compared.cells
     best = min(cells, key=lambda cell: np.mean([validation_score(runs[name]) for name in cell.runs]))
     run = min((runs[name] for name in best.runs), key=validation_score)
-    return Facts(runs, compared.skipped, compared, best, _rival(compared.cells, best), run, _experiment(run))
+    return Facts(
+        runs, compared.skipped, compared, best, _rival(compared.cells, best), run, session.experiment_of(run)
+    )
 
 
 def validation_score(run: Run) -> float:
@@ -125,13 +125,6 @@ def _rival(cells: list[Cell], main: Cell) -> Cell | None:
         cell.name: cell for cell in cells if cell.reg is None and cell.name not in (main.name, "clairvoyant")
     }
     return known.get("incumbent") or next(iter(known.values()), None)
-
-
-def _experiment(run: Run) -> Experiment:
-    experiment = session.load_experiment(run.config, session.load_normaliser(run))
-    if experiment.panel.fingerprint() != run.read("results.json")["data_fingerprint"]:
-        raise InvrlError(f"the data of {run.name} changed since it ended", hint="train again on the new data")
-    return experiment
 
 
 def narrowed(experiment: Experiment, split: str, pairs: np.ndarray) -> Experiment:

@@ -8,11 +8,12 @@ import numpy as np
 
 from invrl import pictures, registry
 from invrl.comparison import Cell
-from invrl.evaluation import classical, make_simulate
 from invrl.experiment import Experiment
 from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, form_ink, form_order, ink_of
 from invrl.report.markup import Label, figure, legend, make_section, place_labels, twice
+from invrl.results import sweep
+from invrl.training import weighted_means
 
 SHAPES = {"ds": "circle", "ddpg": "square", "ppo": "triangle", "clairvoyant": "diamond"}
 FACTORS = np.linspace(-1.5, 3.5, 31)
@@ -30,29 +31,19 @@ class Curve(NamedTuple):
     turnover_time: np.ndarray  # days
 
 
-def sweep(experiment: Experiment, name: str, numbers: np.ndarray, split: str, factors: np.ndarray) -> Curve:
-    """Measures of an incumbent at each safety factor, its other numbers as tuned.
-
-    Args:
-        numbers: [k, N]; the first row is the safety factor.
-        factors: [Z].
-    """
-    dataset = getattr(experiment, split)
-    simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
-    weight = experiment.weight[dataset.pairs].astype(np.float64)
-    own = numbers[:, dataset.pairs].copy()
-    means = []
-    for factor in factors:
-        own[0] = factor
-        found = simulate(None, dataset, own=own)
-        means.append([weight @ found[m] / weight.sum() for m in ("stockout_rate", "turnover_time")])
-    rate, turnover = np.array(means).T
-    return Curve(name, factors, rate, turnover)
+def moved(experiment: Experiment, name: str, numbers: np.ndarray, split: str, factors: np.ndarray) -> Curve:
+    """An incumbent at each safety factor [Z], its other numbers [k, N] as tuned."""
+    found = [
+        weighted_means(experiment, split, values)
+        for values in sweep(experiment, name, numbers, split, factors)
+    ]
+    rate, days = (np.array([mean[m] for mean in found]) for m in ("stockout_rate", "turnover_time"))
+    return Curve(name, factors, rate, days)
 
 
 def section(facts: Facts) -> str:
     curves = [
-        sweep(facts.experiment, name, numbers, facts.split, FACTORS)
+        moved(facts.experiment, name, numbers, facts.split, FACTORS)
         for name, numbers in facts.numbers.items()
         if registry.get("baseline", name).has_safety_factor
     ]
@@ -165,8 +156,8 @@ def _legend(cells: list[Cell], curves: list[Curve]) -> str:
     found = sorted({cell.reg for cell in cells if cell.reg}, key=form_order)
     forms = [(form_ink(reg), "box", reg.upper()) for reg in found]
     shapes = [("text", SHAPES[a], a.upper()) for a in registry.ALGORITHMS if _has(cells, a)]
-    moved = [
+    swept = [
         ("incumbent", "dashed" if k else "line", f"{curve.name.replace('_', ' ')}, safety factor moved")
         for k, curve in enumerate(curves)
     ]
-    return legend([*forms, *shapes, *moved])
+    return legend([*forms, *shapes, *swept])

@@ -2,72 +2,198 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl.tuning.study import Study, tests_of, trials_of
+from invrl import checkpoints, registry, results, session
+from invrl.comparison import GRID_MEASURES, data_key, plus_minus, signed
+from invrl.errors import InvrlError
+from invrl.intervals import Estimate, interval, resampled
+from invrl.runs import Run
+from invrl.tuning.study import Study, tested, trials_of
+
+FACTORS = np.linspace(-1.0, 4.0, 21)
+"""Safety factors that draw an incumbent's frontier."""
+LEAST_RATE = 1e-4
+"""Stockout rates below 0.01 % count as 0.01 %: they are read on a logarithmic scale."""
 
 
 class Frontier(NamedTuple):
-    """The trials of one cell, by falling stockout rate; every field [n]."""
+    """The policies of one cell, by falling stockout rate.
+
+    Rows of the arrays are the pairs as they are, then bootstrap samples of their SKUs: the same
+    samples in every cell.
+    """
 
     name: str
-    labels: tuple[str, ...]  # what each trial was given
-    stockout_rate: np.ndarray
-    turnover_time: np.ndarray  # days
+    labels: tuple[str, ...]  # [n] what moved each policy
+    stockout_rate: np.ndarray  # [1 + R, n]
+    turnover_time: np.ndarray  # [1 + R, n] days
 
 
-def frontier(study: Study) -> Frontier:
-    """Test means of every trial, its seeds averaged."""
-    values = {t.number: t.values for t in trials_of(study)}
-    points = [
-        (_label(values[n]), test["stockout_rate"], test["turnover_time"])
-        for n, test in tests_of(study).items()
-    ]
-    points.sort(key=lambda p: -p[1])
-    config = study.plan.config
-    return Frontier(
-        f"{config.algo}/{config.reg}", tuple(p[0] for p in points),
-        np.array([p[1] for p in points]), np.array([p[2] for p in points]),
-    )  # fmt: skip
+def frontier(study: Study, resamples: int = 1000) -> Frontier:
+    """Every trial of a study on its test days, its seeds averaged.
+
+    Raises:
+        InvrlError: a study of a version that did not keep the pairs.
+    """
+    config, sample = study.plan.config, _chosen(study).pairs("test")
+    like = dict.fromkeys(GRID_MEASURES, sample["weight"])
+    labels, found = [], []
+    for trial in trials_of(study):
+        seeds = [key for key in tested(study) if key[0] == trial.number]
+        if any(not study.pairs(*key).exists() for key in seeds):
+            raise InvrlError(f"{study.path} has no pairs of its trials", hint="run its `invrl tune` again")
+        if seeds:
+            runs = [checkpoints.load(study.pairs(*key), like) for key in seeds]
+            found.append({m: np.mean([run[m] for run in runs], axis=0) for m in GRID_MEASURES})
+            labels.append(_label(trial.values))
+    return drawn(f"{config.algo}/{config.reg}", labels, found, sample, resamples)
+
+
+def incumbent(study: Study, resamples: int = 1000) -> Frontier | None:
+    """The first incumbent beside a study's runs that has a safety factor, the factor moved; or None.
+
+    It is moved with hindsight, on the test days themselves.
+    """
+    run = _chosen(study)
+    names = run.config.baseline.beside
+    name = next((n for n in names if registry.get("baseline", n).has_safety_factor), None)
+    if name is None:
+        return None
+    experiment = session.experiment_of(run)
+    numbers = session.retuned(run, experiment, name)
+    found = list(results.sweep(experiment, name, numbers, "test", FACTORS))
+    labels = [f"safety_factor {factor:g}" for factor in FACTORS]
+    return drawn(name, labels, found, run.pairs("test"), resamples)
+
+
+def _chosen(study: Study) -> Run:
+    return Run(study.path / f"best-{study.plan.config.seed}")
 
 
 def _label(values: dict[str, Any]) -> str:
     return ", ".join(f"{key.rpartition('.')[2]} {value:g}" for key, value in values.items())
 
 
-def at_stockout(cell: Frontier, rate: float) -> float:
-    """Turnover time at a stockout rate, between its two neighbours; NaN outside the trials."""
-    if not cell.stockout_rate.min() <= rate <= cell.stockout_rate.max():
-        return float("nan")
-    return float(np.interp(rate, cell.stockout_rate[::-1], cell.turnover_time[::-1]))
+def drawn(
+    name: str,
+    labels: Sequence[str],
+    found: Sequence[dict[str, np.ndarray]],
+    sample: dict[str, np.ndarray],
+    resamples: int,
+) -> Frontier:
+    values = np.stack([one[m] for m in GRID_MEASURES for one in found])
+    drawn = resampled(values, sample["weight"].astype(np.float64), sample["cluster"], resamples, 0)
+    order = np.argsort(-drawn[0, : len(found)], kind="stable")
+    rate, days = drawn[:, : len(found)][:, order], drawn[:, len(found) :][:, order]
+    return Frontier(name, tuple(labels[k] for k in order), rate, days)
 
 
-def common_rates(cells: list[Frontier], count: int = 5) -> np.ndarray:
-    """Stockout rates that all cells reach; empty where there are none."""
-    low = max(float(cell.stockout_rate.min()) for cell in cells)
-    high = min(float(cell.stockout_rate.max()) for cell in cells)
-    return np.linspace(high, low, count) if low < high else np.zeros(0)
+def check_same_data(studies: Sequence[Study]) -> None:
+    """Paired differences need the same pairs and days.
+
+    Raises:
+        InvrlError: two studies differ in data, supply, split or evaluation.
+    """
+    first, *others = studies
+    same = data_key(first.plan.config, first.plan.fingerprint)
+    for other in others:
+        if data_key(other.plan.config, other.plan.fingerprint) != same:
+            raise InvrlError(
+                f"{other.path} and {first.path} were not run on the same data, supply and split",
+                hint="name the studies to show",
+            )
 
 
-def rows(cells: list[Frontier]) -> list[dict[str, Any]]:
-    """The trials themselves."""
+def at_stockout(cell: Frontier, rate: float) -> np.ndarray:
+    """[1 + R] turnover time at a stockout rate, straight between two policies over the rate's logarithm."""
+    order = np.argsort(-cell.stockout_rate, axis=1, kind="stable")
+    rates = np.take_along_axis(cell.stockout_rate, order, 1)
+    days = np.take_along_axis(cell.turnover_time, order, 1)
+    across = -np.log(np.maximum(rates, LEAST_RATE))
+    return np.array([np.interp(-np.log(rate), *row) for row in zip(across, days, strict=True)])
+
+
+def common_rates(cells: Sequence[Frontier], count: int = 5) -> np.ndarray:
+    """Stockout rates within the reach of all cells, in equal ratios; empty where there are none."""
+    low = max(LEAST_RATE, *(float(cell.stockout_rate[0].min()) for cell in cells))
+    high = min(float(cell.stockout_rate[0].max()) for cell in cells)
+    return np.geomspace(high, low, count + 2)[1:-1] if low < high else np.zeros(0)
+
+
+class Equal(NamedTuple):
+    """A cell at one stockout rate."""
+
+    stockout_rate: float
+    cell: str
+    turnover_time: Estimate  # days
+    delta: Estimate | None  # to the reference, paired; None for the reference itself
+
+
+def at_equal_stockout(cells: Sequence[Frontier], reference: str, rates: np.ndarray) -> list[Equal]:
+    """Every cell at every rate.
+
+    Raises:
+        InvrlError: no cell of the reference's name.
+    """
+    known = {cell.name: cell for cell in cells}
+    if reference not in known:
+        raise InvrlError(f"no cell `{reference}`", hint=f"one of {', '.join(known)}")
+    found = []
+    for rate in rates:
+        own = at_stockout(known[reference], rate)
+        for cell in cells:
+            days = own if cell.name == reference else at_stockout(cell, rate)
+            delta = None if cell.name == reference else interval(days - own)
+            found.append(Equal(float(rate), cell.name, interval(days), delta))
+    return found
+
+
+def rows(cells: Sequence[Frontier]) -> list[dict[str, Any]]:
+    """The policies themselves."""
     return [
         {
-            "cell": c.name,
-            "weights": label,
-            "stockout rate (%)": 100 * float(rate),
-            "turnover time (days)": float(days),
+            "cell": cell.name, "moved": label,
+            "stockout rate (%)": plus_minus(interval(cell.stockout_rate[:, k]), 100),
+            "turnover time (days)": plus_minus(interval(cell.turnover_time[:, k]), 1),
         }
-        for c in cells
-        for label, rate, days in zip(c.labels, c.stockout_rate, c.turnover_time, strict=True)
-    ]
+        for cell in cells
+        for k, label in enumerate(cell.labels)
+    ]  # fmt: skip
 
 
-def equal_rows(cells: list[Frontier]) -> list[dict[str, Any]]:
-    """Turnover time of every cell at stockout rates that all of them reach."""
-    return [
-        {"stockout rate (%)": 100 * float(rate), **{c.name: at_stockout(c, float(rate)) for c in cells}}
-        for rate in common_rates(cells)
-    ]
+def equal_rows(found: Sequence[Equal]) -> list[dict[str, Any]]:
+    """A line per stockout rate: the reference's turnover time, the others' differences to it."""
+    lines: dict[float, dict[str, Any]] = {}
+    for one in found:
+        line = lines.setdefault(one.stockout_rate, {"stockout rate (%)": f"{100 * one.stockout_rate:.2f}"})
+        line[one.cell] = plus_minus(one.turnover_time, 1) if one.delta is None else signed(one.delta)
+    return list(lines.values())
+
+
+def payload(cells: Sequence[Frontier], found: Sequence[Equal], reference: str) -> dict[str, Any]:
+    """The JSON of `invrl studies frontier`."""
+    trials = [
+        {
+            "cell": cell.name, "moved": label,
+            **_tree("stockout_rate", interval(cell.stockout_rate[:, k])),
+            **_tree("turnover_time", interval(cell.turnover_time[:, k])),
+        }
+        for cell in cells
+        for k, label in enumerate(cell.labels)
+    ]  # fmt: skip
+    equal = [
+        {
+            "stockout_rate": one.stockout_rate, "cell": one.cell,
+            **_tree("turnover_time", one.turnover_time), **_tree("turnover_time_delta", one.delta),
+        }
+        for one in found
+    ]  # fmt: skip
+    return {"reference": reference, "policies": trials, "equal_stockout": equal}
+
+
+def _tree(name: str, found: Estimate | None) -> dict[str, Any]:
+    return {name: found and found.mean, f"{name}_ci": found and [found.low, found.high]}

@@ -9,7 +9,7 @@ import numpy as np
 
 from invrl.curves import COLOURS
 from invrl.tuning.curve import Trials, curve, expected
-from invrl.tuning.frontier import Frontier
+from invrl.tuning.frontier import Frontier, at_equal_stockout, common_rates
 
 FORMS = ("none", "base", "coeff", "both")
 STYLES = {"ds": "-", "ddpg": "--", "ppo": ":"}
@@ -27,10 +27,10 @@ def draw_curves(trials: list[Trials], levels: dict[str, float], path: Path) -> N
     """
     figure, (left, right) = _figure(2)
     for cell in trials:
-        found, look = curve(cell), {"color": _colour(cell.reg), "linestyle": STYLES.get(cell.algo, "-")}
+        found, look = curve(cell), _look(cell.name)
         k = np.arange(1, found.expected.size + 1)
         left.plot(k, found.expected, label=cell.name, **look)
-        left.fill_between(k, found.low, found.high, color=_colour(cell.reg), alpha=0.1, linewidth=0)
+        left.fill_between(k, found.low, found.high, color=look["color"], alpha=0.1, linewidth=0)
         right.plot(found.seconds, found.expected, **look)
     low, high = _limits([expected(cell) for cell in trials], list(levels.values()))
     for place in (left, right):
@@ -68,23 +68,53 @@ def draw_sensitivity(trials: list[Trials], levels: dict[str, float], path: Path)
     _save(figure, path)
 
 
-def draw_frontier(cells: list[Frontier], path: Path) -> None:
-    """Stockout rate against turnover time, one line per cell."""
-    figure, (place,) = _figure(1)
+def draw_frontier(cells: list[Frontier], reference: str, path: Path) -> None:
+    """Stockout rate against turnover time, and the stock saved against the reference at equal stockout rate.
+
+    The bands are the paired difference's: what moves all cells alike is not in them.
+    """
+    figure, (left, right) = _figure(2, sharey=False)
+    rates = common_rates(cells, 25)
+    equal = at_equal_stockout(cells, reference, rates)
+    learned = np.concatenate([cell.stockout_rate[0] for cell in cells if "/" in cell.name])
+    low, high = 0.8 * learned.min(), 1.25 * learned.max()
     for cell in cells:
-        algo, _, reg = cell.name.partition("/")
-        place.plot(cell.turnover_time, 100 * cell.stockout_rate, marker="o", markersize=4,
-                   color=_colour(reg), linestyle=STYLES.get(algo, "-"), label=cell.name)  # fmt: skip
-    place.set(xlabel="turnover time, days", ylabel="stockout rate, %", yscale="log")
-    place.legend(frameon=False)
+        look, rate, days = _look(cell.name), cell.stockout_rate[0], cell.turnover_time[0]
+        near = (low <= rate) & (rate <= high)
+        mark = "o" if "/" in cell.name else None
+        left.plot(days[near], 100 * rate[near], marker=mark, markersize=4, label=cell.name, **look)
+        deltas = np.array([one.delta for one in equal if one.cell == cell.name and one.delta])
+        if deltas.size:
+            right.plot(100 * rates, deltas[:, 0], **look)
+            right.fill_between(100 * rates, *deltas[:, 1:].T, color=look["color"], alpha=0.08, linewidth=0)
+    right.axhline(0, **_look(reference))
+    left.set(xlabel="turnover time, days", ylabel="stockout rate, %", yscale="log")
+    right.set(xlabel="stockout rate, %", ylabel=f"turnover time against {reference}, days", xscale="log")
+    for axis in (left.yaxis, right.xaxis):
+        axis.set_major_locator(_locator())
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+    figure.legend(loc="outside lower center", ncols=min(5, len(cells)), frameon=False)
     _save(figure, path)
 
 
-def _figure(across: int) -> tuple[Any, Any]:
+def _look(name: str) -> dict[str, Any]:
+    """Colour by form and line by algorithm; incumbents are grey."""
+    algo, _, reg = name.partition("/")
+    return {"color": _colour(reg) if reg else "#64748b", "linestyle": STYLES.get(algo, "-")}
+
+
+def _locator() -> Any:
+    from matplotlib.ticker import LogLocator
+
+    return LogLocator(subs=(1, 2, 5))
+
+
+def _figure(across: int, sharey: bool = True) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2 * across + 0.6, 4.0), layout="constrained")
-    places = np.atleast_1d(figure.subplots(1, across, sharey=across > 1))
+    places = np.atleast_1d(figure.subplots(1, across, sharey=sharey))
     for place in places:
         place.spines[["top", "right"]].set_visible(False)
         place.tick_params(labelsize=9)

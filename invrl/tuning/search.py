@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from invrl import checkpoints, configs, placement, runs, session, training
+from invrl.comparison import GRID_MEASURES
 from invrl.config import Config
 from invrl.demand.panel import Panel
 from invrl.evaluation import learned, make_sums, measured
@@ -17,7 +18,7 @@ from invrl.experiment import Experiment
 from invrl.runs import Run
 from invrl.tuning.lanes import Job, Program, make_program, run, shape_of, width_for
 from invrl.tuning.space import ADAPTIVE, BATCH
-from invrl.tuning.study import Study, best_of, pending, trials_of
+from invrl.tuning.study import Study, best_of, pending, tested, trials_of
 
 T = TypeVar("T")
 
@@ -131,7 +132,7 @@ def finish(study: Study, panel: Panel) -> list[Run]:
 
 def _test_all(study: Study, panel: Panel) -> None:
     """Append the test measures of the runs that lack them, shape by shape."""
-    known = {(r["trial"], r["seed"]) for r in study.records("test.jsonl")}
+    known = {key for key in tested(study) if study.pairs(*key).exists()}
     done = [(r["trial"], r["seed"]) for r in study.records() if r["status"] == "done"]
     jobs = [study.job(*key) for key in done if key not in known]
     for members in _by_shape(jobs, lambda job: job.config):
@@ -144,6 +145,7 @@ def _test_all(study: Study, panel: Panel) -> None:
             params = checkpoints.load(study.policy(trial, seed), like)
             values = measured(test, sums(params, test), job.config)  # its prices
             means = training.weighted_means(experiment, "test", values)
+            checkpoints.save(study.pairs(trial, seed), {m: np.float32(values[m]) for m in GRID_MEASURES})
             study.append("test.jsonl", {"trial": trial, "seed": seed, "test": means})
 
 

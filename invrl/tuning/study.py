@@ -6,6 +6,7 @@
     curves/          <trial>-<seed>.jsonl, what each run logged
     policies/        <trial>-<seed>.npz, each run's best parameters
     test.jsonl       the test measures of every run, read once, after the last run
+    pairs/           <trial>-<seed>.npz, the two that the paper's tables show, pair by pair
     best.toml        the configuration chosen on validation, for `invrl train --config`
     best-<seed>/     its runs, as run directories: `compare`, `report`, `recommend` ... take them
 """
@@ -81,6 +82,9 @@ class Study:
     def policy(self, trial: int, seed: int) -> Path:
         return self.path / "policies" / f"{trial:04d}-{seed}.npz"
 
+    def pairs(self, trial: int, seed: int) -> Path:
+        return self.path / "pairs" / f"{trial:04d}-{seed}.npz"
+
     def values(self, trial: int) -> dict[str, Any]:
         """What the sampler proposes for a trial; it knows the trials of earlier batches, if adaptive."""
         known: History = []
@@ -130,7 +134,7 @@ def open_study(path: Path, plan: Plan) -> Study:
         _refuse_other(path, json.loads(file.read_text(encoding="utf-8")), tree)
     elif path.exists() and any(path.iterdir()):
         raise InvrlError(f"{path} exists and is no study", hint="choose another --name")
-    for folder in ("curves", "policies"):
+    for folder in ("curves", "policies", "pairs"):
         (path / folder).mkdir(parents=True, exist_ok=True)
     if not file.exists():
         write_json(file, tree)
@@ -201,11 +205,16 @@ def _trial(number: int, records: list[dict[str, Any]]) -> Trial:
     return Trial(number, records[0]["values"], seeds, scores, sum(r["seconds"] for r in records), status)
 
 
+def tested(study: Study) -> dict[tuple[int, int], dict[str, Any]]:
+    """(trial, seed) -> its line of the test; empty before the end."""
+    return {(r["trial"], r["seed"]): r for r in study.records("test.jsonl")}
+
+
 def tests_of(study: Study) -> dict[int, dict[str, float]]:
     """trial -> its test measures, means over its seeds; empty before the end."""
     together: dict[int, list[dict[str, float]]] = defaultdict(list)
-    for record in study.records("test.jsonl"):
-        together[record["trial"]].append(record["test"])
+    for (trial, _), record in sorted(tested(study).items()):
+        together[trial].append(record["test"])
     return {
         trial: {m: float(np.mean([s[m] for s in seeds])) for m in seeds[0]}
         for trial, seeds in together.items()
