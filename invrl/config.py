@@ -83,7 +83,7 @@ class Split:
     """Draw the pairs of each part at random; false keeps the panel's order."""
     seed: int = 0
     history_days: int = 14
-    """Days before the first order, seen only by the features."""
+    """Days before the first order, seen only by the features; held-out pairs are known by them alone."""
     warmup_days: int = 21
     """Days that validation and test run before they are measured."""
 

@@ -55,10 +55,27 @@ class Experiment:
             raise InvrlError("all weights are 0", hint="see evaluation.weights")
         return (weight / weight.mean()).astype(np.float32)
 
+    @cached_property
+    def scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation [N] of daily demand, as far as policies may know them.
+
+        Where other pairs test than train, all days of a pair are measured: its history before them
+        speaks for it, and where there is none the average training pair.
+        """
+        split = self.config.split
+        if split.by != "pairs":
+            return scale_of(self.panel, self.training_days)
+        if split.history_days:
+            return scale_of(self.panel, slice(0, split.history_days))
+        train = self.parts["train"].pairs
+        own = scale_of(self.panel, self.training_days)
+        mean, sd = (np.full_like(values, values[train].mean()) for values in own)
+        return (mean if self.panel.mean_demand is None else own[0]), sd
+
     def dataset(self, name: str, piece: tuple[int, int] = (0, 1)) -> Dataset:
         """The episodes of `train`, `validation` or `test`, or of a piece of them."""
         return make_dataset(
-            self.panel, self.parts[name], self.training_days, self.normaliser,
+            self.panel, self.parts[name], self.scale, self.normaliser,
             self.config.supply, self.config.features, self.weight, devices=self.devices, piece=piece,
         )  # fmt: skip
 

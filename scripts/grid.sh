@@ -9,22 +9,14 @@
 #
 # Arguments after the file are key.path=value words for every training.
 set -euo pipefail
-config=${1:?usage: $0 retail|freshretail [FILE] [key.path=value ...]}
-shift
-words=()
-if [[ $config == freshretail ]]; then
-    words+=("data.path=${1:?the FILE of freshretail}")
-    shift
-fi
-[[ -n ${PAIRS:-} ]] && words+=("data.options.pairs=$PAIRS")
-[[ $config == retail && -n ${PAIRS:-} ]] && words+=("split.validation_pairs=$((PAIRS / 11))")
+source "$(dirname "${BASH_SOURCE[0]}")/panel.sh"
 out=${OUT:-runs/grid-$config}
 
 for algo in ${ALGOS:-ds ddpg ppo}; do
     for reg in ${REGS:-none base coeff both}; do
         invrl tune --config "$config" --algo "$algo" --reg "$reg" --out "$out" --name "$algo-$reg" \
             --trials "${TRIALS:-10}" --seeds "${SEEDS:-1}" --sampler "${SAMPLER:-quasi}" \
-            ${words[@]+"${words[@]}"} "$@" > /dev/null
+            ${words[@]+"${words[@]}"} > /dev/null
     done
 done
 invrl compare "$out"

@@ -87,7 +87,7 @@ class Columns(NamedTuple):
 
 
 def scale_of(panel: Panel, days: slice) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, standard deviation) [N] of daily demand on the training days, units a day.
+    """(mean, standard deviation) [N] of daily demand on some days, units a day.
 
     A panel that knows its mean demand keeps it. Else the mean is at least one unit over those
     days, so that a pair that never sold has a scale.
@@ -102,7 +102,7 @@ def scale_of(panel: Panel, days: slice) -> tuple[np.ndarray, np.ndarray]:
 def make_dataset(
     panel: Panel,
     part: Part,
-    training_days: slice,
+    known: tuple[np.ndarray, np.ndarray],
     normaliser: Normaliser,
     supply: Supply,
     config: Features,
@@ -115,14 +115,14 @@ def make_dataset(
 
     Args:
         panel: with supply filled in (`with_supply`).
-        training_days: days that scales are computed from.
+        known: mean and standard deviation [N] of daily demand, as far as policies know them.
         weight: [N] weight of each pair of the panel in means.
         block, devices: pairs in a block, and devices to lay them over; None lets `placement` decide.
         piece: (k, n) takes every n-th pair from the k-th on, of each review period; the pieces of a
             part have the same shapes, so that one program runs them all.
     """
     assert panel.review_period is not None  # with_supply
-    scale, spread = scale_of(panel, training_days)
+    scale, spread = known
     periods = panel.review_period[part.pairs]
     devices = devices or placement.device_count(part.pairs.size)  # of all groups: they learn together
     k, n = piece
