@@ -32,7 +32,7 @@ Watch = Callable[[Loop, dict[str, float]], None]
 
 def load_experiment(config: Config, normaliser: Normaliser | None = None) -> Experiment:
     """The config's panel and everything made of it."""
-    _check_names(config)
+    _check(config)
     if config.data.path:  # the run may be evaluated from another folder
         config = replace(config, data=replace(config.data, path=os.path.abspath(config.data.path)))
     return Experiment(config, source_panel(config.data), normaliser)
@@ -56,10 +56,16 @@ def retuned(run: Run, experiment: Experiment, name: str) -> np.ndarray:
     return results.fit_baseline(experiment, name, price)
 
 
-def _check_names(config: Config) -> None:
+def _check(config: Config) -> None:
     if config.algo not in registry.BASELINES:
         registry.get("algorithm", config.algo)
         registry.get("head", config.reg)
+    if config.baseline.per_pair and config.split.by != "days":
+        raise InvrlError(
+            f"baseline.per_pair tunes on the pair's own training days, and with split.by={config.split.by} "
+            "other pairs train than test",
+            hint="baseline.per_pair=false, or split.by=days",
+        )
 
 
 def begin(experiment: Experiment, out: Path, name: str) -> Run:

@@ -159,6 +159,13 @@ def test_an_incumbent_is_trained_like_any_policy(tmp_path: Path) -> None:
     assert row["stockout rate (%)"] == pytest.approx(100 * stored, rel=1e-6)
 
 
+@pytest.mark.parametrize("by", ["pairs", "both"])
+def test_numbers_per_pair_need_pairs_that_train(by: str) -> None:
+    words = [*SMALL, "baseline.per_pair=true", f"split.by={by}"]
+    with pytest.raises(InvrlError, match=f"with split.by={by} other pairs train than test"):
+        session.load_experiment(configs.load(None, words))
+
+
 def test_a_checkpoint_of_another_form_is_refused(finished: runs.Run, tmp_path: Path) -> None:
     _, run = begin(tmp_path, reg="none")
     shutil.copy(finished.best, run.best)
