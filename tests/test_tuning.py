@@ -365,7 +365,7 @@ def test_frontiers_at_equal_stockout_are_paired() -> None:
     cells = [cell("ds/none", [8, 2, 4]), cell("ds/both", [7, 1, 3])]
     assert cells[0].labels == ("b", "c", "a")  # by falling stockout rate
     between = 4 + 4 * math.log(0.06 / 0.04) / math.log(0.06 / 0.02)
-    assert frontier.at_stockout(cells[0], 0.04)[0] - luck.mean() == pytest.approx(between)
+    assert frontier.at_stockout(cells[0], np.array([0.04]))[0, 0] - luck.mean() == pytest.approx(between)
     rates = frontier.common_rates(cells)
     assert 0.02 < rates.min() < rates.max() < 0.10 and np.diff(np.log(rates)) == pytest.approx(
         -0.268, abs=1e-3
@@ -376,6 +376,8 @@ def test_frontiers_at_equal_stockout_are_paired() -> None:
             assert one.delta == pytest.approx((-1, -1, -1))
     rows = frontier.equal_rows(frontier.at_equal_stockout(cells, "ds/none", rates))
     assert all(row["ds/both"].startswith("-1.00±0.00") for row in rows)
+    twice = frontier.merged([cells[0], cells[1], cells[0]])
+    assert [cell.name for cell in twice] == ["ds/none", "ds/both"] and twice[0].labels == tuple("bbccaa")
     with pytest.raises(InvrlError, match="no cell `ppo/none`"):
         frontier.at_equal_stockout(cells, "ppo/none", rates)
 

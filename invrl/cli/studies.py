@@ -151,7 +151,7 @@ def frontier(
     studies = _found(places)
     frontiers.check_same_data(studies)
     moved = frontiers.incumbent(studies[0], bootstrap) if incumbent else None
-    learned = [frontiers.frontier(study, bootstrap) for study in studies]
+    learned = frontiers.merged([frontiers.frontier(study, bootstrap) for study in studies])
     cells = [*learned, *([moved] if moved else [])]
     reference = reference or cells[-1 if moved else 0].name
     if out is not None and out.suffix in PICTURES:

@@ -87,9 +87,25 @@ def drawn(
 ) -> Frontier:
     values = np.stack([one[m] for m in GRID_MEASURES for one in found])
     drawn = resampled(values, sample["weight"].astype(np.float64), sample["cluster"], resamples, 0)
-    order = np.argsort(-drawn[0, : len(found)], kind="stable")
-    rate, days = drawn[:, : len(found)][:, order], drawn[:, len(found) :][:, order]
-    return Frontier(name, tuple(labels[k] for k in order), rate, days)
+    return _ordered(name, labels, *np.split(drawn, 2, axis=1))
+
+
+def _ordered(name: str, labels: Sequence[str], rate: np.ndarray, days: np.ndarray) -> Frontier:
+    order = np.argsort(-rate[0], kind="stable")
+    return Frontier(name, tuple(labels[k] for k in order), rate[:, order], days[:, order])
+
+
+def merged(parts: Sequence[Frontier]) -> list[Frontier]:
+    """One frontier per cell; several studies of a cell count together."""
+    cells: dict[str, Frontier] = {}
+    for part in parts:
+        known = cells.get(part.name)
+        cells[part.name] = part if known is None else _ordered(
+            part.name, known.labels + part.labels,
+            np.hstack([known.stockout_rate, part.stockout_rate]),
+            np.hstack([known.turnover_time, part.turnover_time]),
+        )  # fmt: skip
+    return list(cells.values())
 
 
 def check_same_data(studies: Sequence[Study]) -> None:
@@ -108,13 +124,13 @@ def check_same_data(studies: Sequence[Study]) -> None:
             )
 
 
-def at_stockout(cell: Frontier, rate: float) -> np.ndarray:
-    """[1 + R] turnover time at a stockout rate, straight between two policies over the rate's logarithm."""
+def at_stockout(cell: Frontier, rates: np.ndarray) -> np.ndarray:
+    """[1 + R, K] turnover time at stockout rates [K], straight between policies over the logarithm."""
     order = np.argsort(-cell.stockout_rate, axis=1, kind="stable")
-    rates = np.take_along_axis(cell.stockout_rate, order, 1)
+    own = np.take_along_axis(cell.stockout_rate, order, 1)
     days = np.take_along_axis(cell.turnover_time, order, 1)
-    across = -np.log(np.maximum(rates, LEAST_RATE))
-    return np.array([np.interp(-np.log(rate), *row) for row in zip(across, days, strict=True)])
+    across = -np.log(np.maximum(own, LEAST_RATE))
+    return np.array([np.interp(-np.log(rates), *row) for row in zip(across, days, strict=True)])
 
 
 def common_rates(cells: Sequence[Frontier], count: int = 5) -> np.ndarray:
@@ -139,17 +155,18 @@ def at_equal_stockout(cells: Sequence[Frontier], reference: str, rates: np.ndarr
     Raises:
         InvrlError: no cell of the reference's name.
     """
-    known = {cell.name: cell for cell in cells}
-    if reference not in known:
-        raise InvrlError(f"no cell `{reference}`", hint=f"one of {', '.join(known)}")
-    found = []
-    for rate in rates:
-        own = at_stockout(known[reference], rate)
-        for cell in cells:
-            days = own if cell.name == reference else at_stockout(cell, rate)
-            delta = None if cell.name == reference else interval(days - own)
-            found.append(Equal(float(rate), cell.name, interval(days), delta))
-    return found
+    days = {cell.name: at_stockout(cell, rates) for cell in cells}
+    if reference not in days:
+        raise InvrlError(f"no cell `{reference}`", hint=f"one of {', '.join(days)}")
+
+    def delta(name: str, k: int) -> Estimate | None:
+        return None if name == reference else interval((days[name] - days[reference])[:, k])
+
+    return [
+        Equal(float(rate), name, interval(own[:, k]), delta(name, k))
+        for k, rate in enumerate(rates)
+        for name, own in days.items()
+    ]
 
 
 def rows(cells: Sequence[Frontier]) -> list[dict[str, Any]]:
