@@ -2,7 +2,7 @@
 # The paper's synthetic study: how tuning effort buys decision quality, in each of its settings.
 # Run again, it goes on where it stopped.
 #
-#   scripts/study_synthetic.sh                        Setting 1, six cells, 50 configurations x 3 seeds
+#   scripts/study_synthetic.sh                        Setting 1, six cells, 50 configurations x 3 seeds; 75 minutes
 #   SETTINGS="independent ar1 iid" REGS="none base coeff both" scripts/study_synthetic.sh
 #   SCALE=0.1 scripts/study_synthetic.sh              a tenth of the configurations
 set -euo pipefail
