@@ -393,7 +393,10 @@ def test_a_study_keeps_the_pairs_behind_its_frontier(whole: study.Study, tmp_pat
     next(old.path.glob("pairs/*.npz")).unlink()
     with pytest.raises(InvrlError, match="no pairs of its trials"):
         frontier.frontier(old)
-    search.finish(old, PANEL)  # a rerun makes up for it
+    (old.path / "best-0" / "results.json").unlink()
+    with pytest.raises(InvrlError, match="has not ended"):
+        frontier.frontier(old)
+    search.finish(old, PANEL)  # a rerun makes up for both
     assert study.tests_of(old) == tests
     np.testing.assert_array_equal(frontier.frontier(old, resamples=50).turnover_time, found.turnover_time)
 

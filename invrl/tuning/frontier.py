@@ -37,7 +37,7 @@ def frontier(study: Study, resamples: int = 1000) -> Frontier:
     """Every trial of a study on its test days, its seeds averaged.
 
     Raises:
-        InvrlError: a study of a version that did not keep the pairs.
+        InvrlError: a study that has not ended, or of a version that did not keep the pairs.
     """
     config, sample = study.plan.config, _chosen(study).pairs("test")
     like = dict.fromkeys(GRID_MEASURES, sample["weight"])
@@ -71,7 +71,10 @@ def incumbent(study: Study, resamples: int = 1000) -> Frontier | None:
 
 
 def _chosen(study: Study) -> Run:
-    return Run(study.path / f"best-{study.plan.config.seed}")
+    run = Run(study.path / f"best-{study.plan.config.seed}")
+    if not run.read("results.json"):
+        raise InvrlError(f"{study.path} has not ended", hint="run its `invrl tune` again")
+    return run
 
 
 def _label(values: dict[str, Any]) -> str:
