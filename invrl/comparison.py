@@ -67,7 +67,10 @@ def compare(found: list[Run], reference: str | None, split: str, resamples: int)
     loaded = [(run, content) for run, content in loaded if content]
     if not loaded:
         raise InvrlError("no finished runs to compare", hint="train some: `invrl train --algo ds --reg both`")
-    _same_data(loaded, split)
+    same_data(
+        [(run.name, run.config, content["data_fingerprint"]) for run, content in loaded],
+        hint="name the runs to compare, or a directory that holds one study",
+    )
     cells = [_cell(members, split, resamples) for members in _by_cell(loaded).values()]
     cells += _beside(loaded[0], split, resamples, {cell.name for cell in cells})
     cells.sort(key=lambda cell: order(cell.algo, cell.reg))
@@ -78,23 +81,24 @@ def compare(found: list[Run], reference: str | None, split: str, resamples: int)
     return Comparison(cells, chosen.name, split, part["pairs"], part["demand"], skipped)
 
 
-def _same_data(loaded: list[tuple[Run, dict]], split: str) -> None:
-    """Paired differences need the same pairs, days, supply and measures."""
+def same_data(found: list[tuple[str, Config, str]], hint: str) -> None:
+    """Paired differences need the same pairs, days, supply and measures.
 
-    (first, about), *others = loaded
-    same = data_key(first.config, about["data_fingerprint"])
-    for run, content in others:
-        if data_key(run.config, content["data_fingerprint"]) != same:
-            raise InvrlError(
-                f"{run.name} and {first.name} were not run on the same data, supply and split",
-                hint="name the runs to compare, or a directory that holds one study",
-            )
+    Args:
+        found: (name, config, data fingerprint) of what is to be compared.
 
+    Raises:
+        InvrlError: two of them differ in one of these.
+    """
 
-def data_key(config: Config, fingerprint: str) -> tuple[str, str]:
-    """What two runs must share for paired differences."""
-    tree = to_tree(config)
-    return fingerprint, repr([tree[k] for k in ("supply", "split", "evaluation")])
+    def key(config: Config, fingerprint: str) -> tuple[str, str]:
+        tree = to_tree(config)
+        return fingerprint, repr([tree[k] for k in ("supply", "split", "evaluation")])
+
+    (first, same), *others = [(name, key(config, fingerprint)) for name, config, fingerprint in found]
+    for name, own in others:
+        if own != same:
+            raise InvrlError(f"{name} and {first} were not run on the same data, supply and split", hint=hint)
 
 
 def _by_cell(loaded: list[tuple[Run, dict]]) -> dict[tuple, list[tuple[Run, dict]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,20 +50,23 @@ def score_baseline(
     return {split: simulate(None, data, own=numbers[:, data.pairs]) for split, data in datasets.items()}
 
 
-def sweep(
-    experiment: Experiment, name: str, numbers: np.ndarray, split: str, factors: Iterable[float]
-) -> Iterator[Measures]:
-    """Measures of an incumbent at each safety factor, its other numbers as tuned.
+def with_factor(
+    experiment: Experiment, name: str, numbers: np.ndarray, split: str
+) -> Callable[[float], Measures]:
+    """A function from a safety factor to the measures of an incumbent, its other numbers as tuned.
 
     Args:
         numbers: [k, N]; the first row is the safety factor.
     """
     dataset = getattr(experiment, split)
     simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
-    own = numbers[:, dataset.pairs].copy()
-    for factor in factors:
-        own[0] = factor
-        yield simulate(None, dataset, own=own)
+    others = numbers[1:, dataset.pairs]
+
+    def measures(factor: float) -> Measures:
+        own = np.concatenate([np.full((1, others.shape[1]), factor, numbers.dtype), others])
+        return simulate(None, dataset, own=own)
+
+    return measures
 
 
 BISECTIONS = 14
@@ -84,16 +87,13 @@ def at_equal_stockout(
     Returns:
         None if no factor between -8 and 16 meets the target.
     """
-    dataset = getattr(experiment, split)
-    simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
-    weight = experiment.weight[dataset.pairs]
+    measures = with_factor(experiment, name, numbers, split)
+    weight = experiment.weight[experiment.parts[split].pairs]
     low, high = -8.0, 16.0
     found = None
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        moved = numbers[:, dataset.pairs].copy()
-        moved[0] = middle
-        found = simulate(None, dataset, own=moved)
+        found = measures(middle)
         rate = float(weight @ found["stockout_rate"] / weight.sum())
         low, high = (middle, high) if rate > target else (low, middle)
     return found if found is not None and abs(rate - target) < 0.05 * target + 1e-3 else None

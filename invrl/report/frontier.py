@@ -12,7 +12,7 @@ from invrl.experiment import Experiment
 from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, form_ink, form_order, ink_of
 from invrl.report.markup import Label, figure, legend, make_section, place_labels, twice
-from invrl.results import sweep
+from invrl.results import with_factor
 from invrl.training import weighted_means
 
 SHAPES = {"ds": "circle", "ddpg": "square", "ppo": "triangle", "clairvoyant": "diamond"}
@@ -33,10 +33,8 @@ class Curve(NamedTuple):
 
 def moved(experiment: Experiment, name: str, numbers: np.ndarray, split: str, factors: np.ndarray) -> Curve:
     """An incumbent at each safety factor [Z], its other numbers [k, N] as tuned."""
-    found = [
-        weighted_means(experiment, split, values)
-        for values in sweep(experiment, name, numbers, split, factors)
-    ]
+    measures = with_factor(experiment, name, numbers, split)
+    found = [weighted_means(experiment, split, measures(factor)) for factor in factors]
     rate, days = (np.array([mean[m] for mean in found]) for m in ("stockout_rate", "turnover_time"))
     return Curve(name, factors, rate, days)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from invrl import checkpoints, registry, results, session
-from invrl.comparison import GRID_MEASURES, data_key, plus_minus, signed
+from invrl.comparison import GRID_MEASURES, plus_minus, same_data, signed
 from invrl.errors import InvrlError
 from invrl.intervals import Estimate, interval, resampled
 from invrl.runs import Run
@@ -41,9 +41,9 @@ def frontier(study: Study, resamples: int = 1000) -> Frontier:
     """
     config, sample = study.plan.config, _chosen(study).pairs("test")
     like = dict.fromkeys(GRID_MEASURES, sample["weight"])
-    labels, found = [], []
+    labels, found, tests = [], [], tested(study)
     for trial in trials_of(study):
-        seeds = [key for key in tested(study) if key[0] == trial.number]
+        seeds = [key for key in tests if key[0] == trial.number]
         if any(not study.pairs(*key).exists() for key in seeds):
             raise InvrlError(f"{study.path} has no pairs of its trials", hint="run its `invrl tune` again")
         if seeds:
@@ -65,7 +65,8 @@ def incumbent(study: Study, resamples: int = 1000) -> Frontier | None:
         return None
     experiment = session.experiment_of(run)
     numbers = session.retuned(run, experiment, name)
-    found = list(results.sweep(experiment, name, numbers, "test", FACTORS))
+    measures = results.with_factor(experiment, name, numbers, "test")
+    found = [measures(factor) for factor in FACTORS]
     labels = [f"safety_factor {factor:g}" for factor in FACTORS]
     return drawn(name, labels, found, run.pairs("test"), resamples)
 
@@ -88,9 +89,14 @@ def drawn(
     sample: dict[str, np.ndarray],
     resamples: int,
 ) -> Frontier:
+    """The frontier of policies given by their measures, each [N'], over a part's pairs.
+
+    Args:
+        sample: `weight` and `cluster` [N'] of the pairs.
+    """
     values = np.stack([one[m] for m in GRID_MEASURES for one in found])
-    drawn = resampled(values, sample["weight"].astype(np.float64), sample["cluster"], resamples, 0)
-    return _ordered(name, labels, *np.split(drawn, 2, axis=1))
+    means = resampled(values, sample["weight"].astype(np.float64), sample["cluster"], resamples, 0)
+    return _ordered(name, labels, *np.split(means, 2, axis=1))
 
 
 def _ordered(name: str, labels: Sequence[str], rate: np.ndarray, days: np.ndarray) -> Frontier:
@@ -117,14 +123,10 @@ def check_same_data(studies: Sequence[Study]) -> None:
     Raises:
         InvrlError: two studies differ in data, supply, split or evaluation.
     """
-    first, *others = studies
-    same = data_key(first.plan.config, first.plan.fingerprint)
-    for other in others:
-        if data_key(other.plan.config, other.plan.fingerprint) != same:
-            raise InvrlError(
-                f"{other.path} and {first.path} were not run on the same data, supply and split",
-                hint="name the studies to show",
-            )
+    same_data(
+        [(str(study.path), study.plan.config, study.plan.fingerprint) for study in studies],
+        hint="name the studies to show",
+    )
 
 
 def at_stockout(cell: Frontier, rates: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from invrl.curves import COLOURS
-from invrl.tuning.curve import Trials, curve, expected
+from invrl.tuning.curve import Trials, curve
 from invrl.tuning.frontier import Frontier, at_equal_stockout, common_rates
 
 FORMS = ("none", "base", "coeff", "both")
@@ -26,13 +26,14 @@ def draw_curves(trials: list[Trials], levels: dict[str, float], path: Path) -> N
         levels: name -> objective, drawn as level lines (the incumbent, the optimum).
     """
     figure, (left, right) = _figure(2)
-    for cell in trials:
-        found, look = curve(cell), _look(cell.name)
+    curves = [curve(cell) for cell in trials]
+    for cell, found in zip(trials, curves, strict=True):
+        look = _look(cell.name)
         k = np.arange(1, found.expected.size + 1)
         left.plot(k, found.expected, label=cell.name, **look)
         left.fill_between(k, found.low, found.high, color=look["color"], alpha=0.1, linewidth=0)
         right.plot(found.seconds, found.expected, **look)
-    low, high = _limits([expected(cell) for cell in trials], list(levels.values()))
+    low, high = _limits([found.expected for found in curves], list(levels.values()))
     for place in (left, right):
         for name, level in levels.items():
             place.axhline(level, color="#64748b", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
