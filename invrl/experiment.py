@@ -6,15 +6,16 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from invrl import placement, registry
+from invrl import registry
 from invrl.algorithms.contract import Problem
-from invrl.config import Config
+from invrl.config.schema import Config
 from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_dataset, scale_of
 from invrl.demand.features import Normaliser, fit_normaliser
 from invrl.demand.panel import Panel
 from invrl.demand.pieces import Feed, Pieces
 from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply
+from invrl.devices import placement
 from invrl.errors import InvrlError
 from invrl.policies.network import Policy, make_policy
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl.config import Objective
+from invrl.config.schema import Objective
 from invrl.simulator import Day
 
 

@@ -15,12 +15,12 @@ from typing import Any
 from invrl.errors import InvrlError, nearest
 
 SOURCES: dict[str, Any] = {
-    "file": "invrl.demand.tabular:read_panel",
-    "retail": "invrl.demand.retail:retail",
-    "independent": "invrl.demand.synthetic:independent",
-    "ar1": "invrl.demand.synthetic:ar1",
-    "iid": "invrl.demand.synthetic:iid",
-    "lost-sales": "invrl.demand.synthetic:lost_sales",
+    "file": "invrl.sources.files:read_panel",
+    "retail": "invrl.sources.retail:retail",
+    "independent": "invrl.sources.paper:independent",
+    "ar1": "invrl.sources.paper:ar1",
+    "iid": "invrl.sources.paper:iid",
+    "lost-sales": "invrl.sources.paper:lost_sales",
 }
 
 HEADS: dict[str, Any] = {

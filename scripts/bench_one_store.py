@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from invrl import placement
+from invrl.devices import placement
 
 placement.prepare()  # before jax starts
 
@@ -23,10 +23,10 @@ import jax  # noqa: E402
 
 from invrl import registry  # noqa: E402
 from invrl.algorithms.contract import compiled  # noqa: E402
-from invrl.configs import load  # noqa: E402
-from invrl.evaluation import learned, make_simulate  # noqa: E402
+from invrl.config.reading import load  # noqa: E402
 from invrl.experiment import Experiment  # noqa: E402
-from invrl.training import start  # noqa: E402
+from invrl.scoring.rules import learned, make_simulate  # noqa: E402
+from invrl.training.trainer import start  # noqa: E402
 
 STORES, BATCH = 32_768, 8_192
 PERIODS = {"train": 50, "evaluate": 100}

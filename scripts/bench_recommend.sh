@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv, parquet
 from invrl import runs
-from invrl.demand.sources import source_panel
+from invrl.sources.contract import source_panel
 
 rows, panel = int(sys.argv[1]), source_panel(runs.find(sys.argv[2]).config.data)
 rng, step, writers = np.random.default_rng(0), 100_000, []

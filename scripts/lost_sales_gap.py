@@ -24,16 +24,16 @@ BURN_IN = 200
 def main(
     names: list[str], days: int = 3000, pairs: int = 1024, seed: Annotated[int, typer.Option()] = 99
 ) -> None:
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare()
-    from invrl import runs
+    from invrl.runs import directory
 
     print("| run | orders | cost | optimum | gap (%) | standard error (%) |")
     print("|---|---|---|---|---|---|")
     for name in names:
         for pack, words in ((0.0, "continuous"), (1.0, "whole units")):
-            cost, error, optimum = long_run_cost(runs.find(name), days, pairs, seed, pack)
+            cost, error, optimum = long_run_cost(directory.find(name), days, pairs, seed, pack)
             gap = 100 * (cost / optimum - 1)
             print(
                 f"| {name} | {words} | {cost:.4f} | {optimum:.4f} "
@@ -45,8 +45,9 @@ def long_run_cost(run, days: int, pairs: int, seed: int, pack: float) -> tuple[f
     """(cost per day by control variate, its standard error, the optimum)."""
     import numpy as np
 
-    from invrl import evaluation, session
     from invrl.experiment import Experiment
+    from invrl.scoring import rules
+    from invrl.training import session
 
     config = run.config
     known = _known(config)
@@ -62,9 +63,9 @@ def long_run_cost(run, days: int, pairs: int, seed: int, pack: float) -> tuple[f
     )
     experiment = Experiment(long, session.source_panel(long.data), session.load_normaliser(run))
     rule, shared, _ = session.restore(run, experiment)
-    cost = evaluation.make_simulate(rule, long)(shared, experiment.test)["cost"]
+    cost = rules.make_simulate(rule, long)(shared, experiment.test)["cost"]
     numbers = np.array([[known["capped_S"]], [known["capped_r"]]], np.float32).repeat(pairs, axis=1)
-    capped = evaluation.make_simulate(_capped_rule(), long)(None, experiment.test, numbers)["cost"]
+    capped = rules.make_simulate(_capped_rule(), long)(None, experiment.test, numbers)["cost"]
     difference = cost - capped
     return known["capped"] + difference.mean(), difference.std() / np.sqrt(pairs), known["optimal"]
 
@@ -72,7 +73,7 @@ def long_run_cost(run, days: int, pairs: int, seed: int, pack: float) -> tuple[f
 def _capped_rule():
     import jax.numpy as jnp
 
-    from invrl.evaluation import Rule
+    from invrl.scoring.rules import Rule
     from invrl.simulator import Action
 
     def act(_, own, seen):

@@ -22,7 +22,7 @@ def main(
     clean_pairs: float = 0.7,
     seed: int = 0,
 ) -> None:
-    from invrl.demand.tabular import read_panel
+    from invrl.sources.files import read_panel
 
     panel = read_panel(file, ahead=ahead.split(","), after=[share, hours], knowledge="censored")
     in_stock, clean = panel.after[share], panel.after[hours] == 0

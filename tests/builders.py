@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from invrl import configs
-from invrl.config import Config
+from invrl.config import reading
+from invrl.config.schema import Config
 from invrl.demand.panel import Panel
 from invrl.experiment import Experiment
 from invrl.simulator import Action, Day, Episode, Observation, rollout
@@ -22,7 +22,7 @@ def floats(values: Any) -> np.ndarray:
 
 
 def make_config(*words: str) -> Config:
-    return configs.load(None, words)
+    return reading.load(None, words)
 
 
 def make_panel(demand: Any, **fields: Any) -> Panel:

@@ -12,8 +12,9 @@ import jax
 import numpy as np
 from builders import floats, make_config, make_panel
 
-from invrl import placement, registry
+from invrl import registry
 from invrl.algorithms.contract import Problem, compiled
+from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import prices
 

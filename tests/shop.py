@@ -11,13 +11,15 @@ import pyarrow as pa
 from builders import make_config, poisson_panel
 from pyarrow import csv, parquet
 
-from invrl import checkpoints, registry, session
-from invrl.config import Config
+from invrl import registry
+from invrl.config.schema import Config
 from invrl.demand.panel import Panel
-from invrl.demand.tabular import write_panel
 from invrl.experiment import Experiment
-from invrl.runs import Run
-from invrl.trace import trace
+from invrl.runs import checkpoints
+from invrl.runs.directory import Run
+from invrl.scoring.trace import trace
+from invrl.sources.files import write_panel
+from invrl.training import session
 
 DAYS, PAIRS, NOW = 75, 24, 50
 TODAY = np.datetime64("2024-01-01") + NOW

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from builders import make_experiment, make_panel
 
-from invrl import evaluation, placement
 from invrl.algorithms import ds, experience
 from invrl.demand.panel import Panel
+from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import prices
+from invrl.scoring import rules
 
 WORDS = (
     "split.history_days=5", "split.warmup_days=7", "split.validation_days=10", "split.test_days=10",
@@ -73,7 +74,7 @@ def test_ds_and_rl_and_evaluation_agree(words: tuple[str, ...]) -> None:
     test = make_experiment(mixed_panel(), *WORDS, *words)
     assert sorted(group.episode.review_period for group in test.train.groups) == [1, 2, 7]
     params = test.policy.init(jax.random.key(5))
-    simulate = evaluation.make_simulate(evaluation.learned(test.policy), test.config)
+    simulate = rules.make_simulate(rules.learned(test.policy), test.config)
     reported = simulate(params, test.train)["objective"]
     total, days = returns(test, params)
     assert reported.min() >= 0 and np.unique(reported.round(3)).size > 40  # pairs differ

@@ -17,20 +17,18 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("registry", "memory"),
+    ("registry", "tables"),
     ("config",),
-    ("configs", "simulator", "hosts", "intervals", "checkpoints", "optima"),
-    ("placement",),
-    ("demand", "metrics", "machine", "runs", "optima_ar1"),
-    ("policies", "baselines", "comparison", "curves"),
-    ("algorithms", "evaluation"),
+    ("devices", "simulator", "runs"),
+    ("demand", "metrics", "charts"),
+    ("sources", "policies", "baselines"),
+    ("algorithms",),
     ("experiment",),
-    ("training", "breakdown", "results", "trace"),
-    ("session", "pictures"),
+    ("scoring",),
+    ("training",),
     ("tuning",),
     ("report", "recommend", "pilot"),
-    ("workloads",),
-    ("benchmark",),
+    ("bench",),
     ("cli",),
     ("__main__",),
 )
@@ -39,12 +37,12 @@ its own, and from itself. A new room takes its place here."""
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
 LINES, BODY, NESTING = 300, 40, 3
-LONG_FILES = {"config.py": 320}
+LONG_FILES = {"config/schema.py": 320, "training/session.py": 301}
 """Every setting with its sentence: one place on purpose."""
 LONG_FUNCTIONS: dict[str, int] = {}
 """`file:function` -> lines, for what reads better in one piece."""
 
-STDLIB_ONLY = ("errors.py", "memory.py", "config.py", "configs.py", "registry.py")
+STDLIB_ONLY = ("errors.py", "registry.py", "config/schema.py", "config/reading.py", "devices/memory.py")
 TERMINAL = {"rich", "typer"}
 EXTRAS = {"pyarrow", "matplotlib", "pandas", "pyfixest", "optuna", "ray"}
 HEAVY = {"jax", "flax", "optax", *EXTRAS}
@@ -164,7 +162,7 @@ def test_only_the_command_line_draws_on_the_terminal() -> None:
 def test_heavy_imports_wait() -> None:
     """The command line starts without jax; optional extras are imported where they are needed."""
     for path in FILES:
-        late = HEAVY if path.parent.name == "cli" or path.name in STDLIB_ONLY else EXTRAS
+        late = HEAVY if path.parent.name == "cli" or name_of(path) in STDLIB_ONLY else EXTRAS
         assert not top_packages(path) & late, name_of(path)
 
 

@@ -18,9 +18,9 @@ from invrl.baselines.constant import CONSTANT
 from invrl.baselines.contract import Baseline, expected_demand
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.baselines.s_S import S_S
-from invrl.evaluation import classical, make_simulate
 from invrl.experiment import Experiment
 from invrl.metrics import prices
+from invrl.scoring.rules import classical, make_simulate
 from invrl.simulator import Observation
 
 # ---- by hand ------------------------------------------------------------------------------

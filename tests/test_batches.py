@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from builders import make_episode, make_experiment, poisson_panel
 
-from invrl import placement
 from invrl.algorithms.batches import Share, chosen_blocks, chosen_pairs, shares
+from invrl.devices import placement
 
 
 def test_an_epoch_visits_every_block_once() -> None:

@@ -14,18 +14,20 @@ import numpy as np
 import pytest
 from builders import make_config
 
-from invrl import benchmark, machine, placement, registry, workloads
+from invrl import registry
 from invrl.algorithms.contract import Problem
 from invrl.algorithms.ds import DS
-from invrl.benchmark import Case, Preset
+from invrl.bench import benchmark, machine, workloads
+from invrl.bench.benchmark import Case, Preset
+from invrl.bench.machine import Limits
+from invrl.bench.workloads import Work
 from invrl.cli import main
-from invrl.config import Network
+from invrl.config.schema import Network
 from invrl.demand.episodes import Dataset
+from invrl.devices import placement
 from invrl.errors import InvrlError
-from invrl.evaluation import Rule, make_simulate
-from invrl.machine import Limits
+from invrl.scoring.rules import Rule, make_simulate
 from invrl.simulator import Action
-from invrl.workloads import Work
 
 LIMIT = Limits(copy=1e9, matmul=1e9)
 EASY = ("--what", "base_stock", "--pairs", "40", "--days", "8", "--review-period", "1", "--repeats", "1")

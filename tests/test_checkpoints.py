@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from flax import struct
 
-from invrl import checkpoints
 from invrl.errors import InvrlError
+from invrl.runs import checkpoints
 
 
 @struct.dataclass

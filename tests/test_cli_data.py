@@ -13,8 +13,8 @@ import pytest
 
 from invrl.cli import main
 from invrl.demand.panel import Panel
-from invrl.demand.synthetic import lost_sales
-from invrl.demand.tabular import read_panel, write_panel
+from invrl.sources.files import read_panel, write_panel
+from invrl.sources.paper import lost_sales
 
 pytest.importorskip("pyarrow")
 

@@ -17,7 +17,7 @@ import shop
 from shop import TODAY
 
 from invrl.cli import main
-from invrl.demand.tabular import write_panel
+from invrl.sources.files import write_panel
 
 GOOD = "sku,warehouse,on_hand,due_1,due_2\nS0,north,1,0,2\nS0,south,3,0,0\nS9,north,0,4,0\n"
 

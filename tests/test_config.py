@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from invrl import configs
 from invrl.cli.options import is_override
-from invrl.config import Config
-from invrl.configs import flatten, load, merge, parse_override, to_toml, to_tree
+from invrl.config import reading
+from invrl.config.reading import flatten, load, merge, parse_override, to_toml, to_tree
+from invrl.config.schema import Config
 from invrl.errors import InvrlError
 
 
@@ -78,7 +78,7 @@ def test_every_field_survives_a_round_trip(tmp_path: Path) -> None:
             table |= {
                 key: changed[type(value)](value) for key, value in table.items() if type(value) in changed
             }
-    config = configs.build(tree)
+    config = reading.build(tree)
     assert load(written(tmp_path, to_toml(config))) == config != Config()
 
 
@@ -258,7 +258,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_an_unknown_name_gets_a_guess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "quickstart.toml").write_text("seed = 5")
-    monkeypatch.setattr(configs, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(reading, "EXPERIMENTS", tmp_path)
     assert load("quickstart").seed == 5
     error = complaint(name="quikstart")
     assert error.message == "no config `quikstart`" and error.hint == "did you mean `quickstart`?"
@@ -271,7 +271,7 @@ def test_a_folder_of_the_same_name_does_not_hide_a_config(
     ready.mkdir()
     (here / "retail").mkdir(parents=True)
     (ready / "retail.toml").write_text("seed = 5")
-    monkeypatch.setattr(configs, "EXPERIMENTS", ready)
+    monkeypatch.setattr(reading, "EXPERIMENTS", ready)
     monkeypatch.chdir(here)
     assert load("retail").seed == 5
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from invrl import curves
+from invrl.charts import learning
 from invrl.cli import main
 from invrl.cli.sketch import sketch
-from invrl.config import Config
-from invrl.configs import to_toml
+from invrl.config.reading import to_toml
+from invrl.config.schema import Config
 from invrl.errors import InvrlError
-from invrl.runs import Run
+from invrl.runs.directory import Run
 
 LOG = [
     {
@@ -76,7 +76,7 @@ def invrl(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
 
 
 def test_without_a_choice_every_logged_group_is_shown(run_of) -> None:
-    found = curves.panels([run_of("a"), run_of("b")])
+    found = learning.panels([run_of("a"), run_of("b")])
     assert [panel.group.title for panel in found] == ["objective", "Bellman error", "Q-values"]
     q = found[2]
     assert [(line.run, line.key) for line in q.lines] == [
@@ -86,7 +86,7 @@ def test_without_a_choice_every_logged_group_is_shown(run_of) -> None:
 
 
 def test_a_metric_outside_the_groups_can_be_named(run_of) -> None:
-    (panel,) = curves.panels([run_of("a")], ["odd"])
+    (panel,) = learning.panels([run_of("a")], ["odd"])
     assert panel.group.title == "odd" and panel.lines[0].value.tolist() == [1, 2, 3]
 
 
@@ -95,28 +95,30 @@ def test_a_metric_outside_the_groups_can_be_named(run_of) -> None:
 )
 def test_what_no_run_has_logged_is_refused(run_of, what: str, hint: str) -> None:
     with pytest.raises(InvrlError, match="no run has logged") as caught:
-        curves.panels([run_of("a")], [what])
+        learning.panels([run_of("a")], [what])
     assert hint in caught.value.hint
 
 
 def test_a_run_without_a_log_is_named(run_of) -> None:
     with pytest.raises(InvrlError, match="silent has logged nothing"):
-        curves.panels([run_of("silent", [])])
+        learning.panels([run_of("silent", [])])
 
 
 def test_the_focus_is_on_the_later_half() -> None:
-    low, high = curves.focus([np.array([900.0, 50.0, 5.0, 4.0, 4.2, 4.4])])
+    low, high = learning.focus([np.array([900.0, 50.0, 5.0, 4.0, 4.2, 4.4])])
     assert low < 4 and 4.4 < high < 7  # within two heights (0.4) of the later half, not 900
-    low, high = curves.focus([np.array([3.0, 3.0, 3.0])])
+    low, high = learning.focus([np.array([3.0, 3.0, 3.0])])
     assert low < 3 < high
 
 
 def test_a_logarithmic_axis_only_where_it_helps(run_of) -> None:
-    bellman, q = curves.panels([run_of("a")], ["bellman", "q"])
-    assert curves.wants_log(bellman)  # 0.1 to 9, positive
-    assert not curves.wants_log(q)
-    narrow = curves.panels([run_of("b", [record | {"bellman_error": 5.0} for record in LOG])], ["bellman"])[0]
-    assert not curves.wants_log(narrow)
+    bellman, q = learning.panels([run_of("a")], ["bellman", "q"])
+    assert learning.wants_log(bellman)  # 0.1 to 9, positive
+    assert not learning.wants_log(q)
+    narrow = learning.panels([run_of("b", [record | {"bellman_error": 5.0} for record in LOG])], ["bellman"])[
+        0
+    ]
+    assert not learning.wants_log(narrow)
 
 
 def test_a_sketch_of_a_rising_line() -> None:

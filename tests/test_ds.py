@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from builders import make_experiment, make_panel, one_device, poisson_panel
 
-from invrl import evaluation, placement, training
 from invrl.algorithms import ds
 from invrl.algorithms.contract import Problem, compiled
 from invrl.algorithms.optimizer import adam, cosine
+from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import prices
+from invrl.scoring import rules
+from invrl.training import trainer
 
 WORDS = (
     "split.history_days=7", "split.warmup_days=7", "split.validation_days=10", "split.test_days=10",
@@ -42,7 +44,7 @@ def test_the_loss_falls() -> None:
         poisson_panel(60, 24), *WORDS, "train.updates=60", "train.evaluate_every=10", "ds.learning_rate=3e-3"
     )
     log: list[dict[str, float]] = []
-    loop = training.train(experiment, training.start(experiment), lambda loop, metrics: log.append(metrics))
+    loop = trainer.train(experiment, trainer.start(experiment), lambda loop, metrics: log.append(metrics))
     assert log[-1]["loss"] < 0.9 * log[0]["loss"]
     assert (
         float(loop.best_score)
@@ -106,7 +108,7 @@ def costs(experiment: Experiment, params: Any, soft: bool, width: Any = None) ->
 def test_the_exact_objective_is_the_reported_one(words: tuple[str, ...]) -> None:
     experiment = gamma_experiment(*words) if words else shared()
     params = experiment.policy.init(jax.random.key(5))
-    simulate = evaluation.make_simulate(evaluation.learned(experiment.policy), experiment.config)
+    simulate = rules.make_simulate(rules.learned(experiment.policy), experiment.config)
     reported = simulate(params, experiment.train)["objective"]
     np.testing.assert_allclose(costs(experiment, params, soft=False), reported, rtol=1e-4, atol=1e-5)
 

@@ -11,10 +11,12 @@ import pytest
 from builders import floats, make_experiment, make_panel, one_device, poisson_panel
 from reference import Pair, measured_days, reviews
 
-from invrl import evaluation, placement, training
 from invrl.demand.episodes import Dataset, make_dataset, scale_of
 from invrl.demand.panel import Panel
+from invrl.devices import placement
 from invrl.errors import InvrlError
+from invrl.scoring import rules
+from invrl.training import trainer
 
 DAYS, PAIRS = 40, 9
 WORDS = (
@@ -210,7 +212,7 @@ def test_padding_weighs_nothing_and_real_pairs_keep_their_weight(wide: Any, bloc
 def test_own_numbers_reach_their_pairs(wide: Any) -> None:
     dataset = dataset_of(wide, np.arange(150)[::-1], 16)
     own = np.stack([np.arange(150), 7.0 + np.arange(150)])
-    cut = [evaluation.own_blocks(group, own) for group in dataset.groups]
+    cut = [rules.own_blocks(group, own) for group in dataset.groups]
     first, second = dataset.gather([(np.asarray(x)[:, 0], np.asarray(x)[:, 1]) for x in cut])
     assert np.array_equal(first, np.arange(150)) and np.array_equal(second, 7 + np.arange(150))
 
@@ -230,7 +232,7 @@ def test_plan_is_even(pairs: int, limit: int | None, expected: tuple[int, int, i
 
 def test_blocks_and_devices_change_no_measure(wide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     params = wide.policy.init(jax.random.key(0))
-    simulate = evaluation.make_simulate(evaluation.learned(wide.policy), wide.config)
+    simulate = rules.make_simulate(rules.learned(wide.policy), wide.config)
     sharded = simulate(params, dataset_of(wide, np.arange(1, 141), 16))
     one_device(monkeypatch)
     single = simulate(params, dataset_of(wide, np.arange(1, 141), None))
@@ -251,7 +253,7 @@ def test_groups_and_parts_of_any_size_train_together() -> None:
     assert [group.devices for group in experiment.train.groups] == [2, 2]
     assert [group.devices for group in experiment.validation.groups] == [1]
     reports: list[dict[str, float]] = []
-    training.train(experiment, training.start(experiment), lambda loop, metrics: reports.append(metrics))
+    trainer.train(experiment, trainer.start(experiment), lambda loop, metrics: reports.append(metrics))
     assert np.isfinite(reports[0]["validation_objective"])
 
 
@@ -273,7 +275,7 @@ def test_lead_times_of_a_group_do_not_change_the_network(
         "network.hidden=[4]",
     )
     params = experiment.policy.init(jax.random.key(0))
-    simulate = evaluation.make_simulate(evaluation.learned(experiment.policy), experiment.config)
+    simulate = rules.make_simulate(rules.learned(experiment.policy), experiment.config)
     for part in (experiment.train, experiment.validation):
         assert np.isfinite(simulate(params, part)["objective"]).all()
 

@@ -10,8 +10,8 @@ import pytest
 from builders import make_experiment, make_panel, poisson_panel
 
 from invrl.baselines.constant import CONSTANT
-from invrl.config import Supply
-from invrl.evaluation import classical, make_simulate, rounded
+from invrl.config.schema import Supply
+from invrl.scoring.rules import classical, make_simulate, rounded
 
 WORDS = (
     "split.history_days=0", "split.warmup_days=4", "split.validation_days=10", "split.test_days=10",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from builders import floats, make_experiment, make_panel
 
-from invrl.config import Features
+from invrl.config.schema import Features
 from invrl.demand.features import GROUPS, Known, features, fit_normaliser
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError

@@ -11,7 +11,7 @@ import pytest
 from builders import make_episode, observation, some_pairs
 
 from invrl import registry
-from invrl.config import Network
+from invrl.config.schema import Network
 from invrl.errors import InvrlError
 from invrl.policies.heads import BASE, BOTH, COEFF, LEAK, NONE, Head, aim
 from invrl.policies.network import make_policy, network_input

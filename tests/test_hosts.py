@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from test_session import SMALL
 
-from invrl import hosts, runs
 from invrl.cli import app
+from invrl.devices import hosts
 from invrl.errors import InvrlError
+from invrl.runs import directory
 
 WORDS = (*SMALL, "data.options.pairs=90", "train.updates=10", "baseline.beside=[]")
 
@@ -49,7 +50,7 @@ def test_two_hosts_train_as_one(algo: str, devices: int, tolerance: float, tmp_p
     speaks, silent = together(devices, *words, "--out", str(tmp_path / "two"))
     assert "stockout %" in speaks and silent == "" and "Gloo" not in speaks
     app([*words, "--out", str(tmp_path / "one")], standalone_mode=False)
-    (far,), (near,) = (runs.below(tmp_path / name) for name in ("two", "one"))  # the second left nothing
+    (far,), (near,) = (directory.below(tmp_path / name) for name in ("two", "one"))  # the second left nothing
     assert far.read("manifest.json")["devices"]["hosts"] == 2
     for split in ("validation", "test"):
         a, b = far.pairs(split), near.pairs(split)

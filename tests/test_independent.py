@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import optima
 import pytest
 
-from invrl import configs, optima, session
-from invrl.demand.synthetic import independent_low
-from invrl.evaluation import Rule, make_simulate
+from invrl.config import reading
+from invrl.scoring.rules import Rule, make_simulate
 from invrl.simulator import Action, Episode, Observation
+from invrl.sources.paper import independent_low
+from invrl.training import session
 
 
 @pytest.mark.parametrize(("law", "published"), [("true", 0.8592), ("empirical", 0.8670)])
 def test_the_simulator_repeats_the_published_loss(law: str, published: float) -> None:
-    loaded = configs.load("independent")
+    loaded = reading.load("independent")
     experiment = session.load_experiment(loaded)
     train = experiment.panel.demand[:, experiment.parts["train"].pairs].T
     pmf = optima.uniform_pmf(independent_low()) if law == "true" else optima.empirical_pmf(train.T)

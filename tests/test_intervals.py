@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from invrl.intervals import Estimate, estimate
+from invrl.scoring.intervals import Estimate, estimate
 
 
 def one(
@@ -92,7 +92,7 @@ def test_same_seed_same_interval_also_in_chunks(monkeypatch: pytest.MonkeyPatch)
     values, sku = clustered(np.random.default_rng(8))
     whole = one(values, sku)
     assert one(values, sku) == whole != one(values, sku, seed=1)
-    monkeypatch.setattr("invrl.intervals.CHUNK", 60 * 7)  # 7 resamples at a time
+    monkeypatch.setattr("invrl.scoring.intervals.CHUNK", 60 * 7)  # 7 resamples at a time
     assert one(values, sku) == pytest.approx(whole)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reference import Line, Pair, cost, counted, measured_days, simulate, stockout_rate, turnover_time
 
 from invrl.demand.splits import Part
-from invrl.evaluation import Rule, Simulate, make_simulate
+from invrl.scoring.rules import Rule, Simulate, make_simulate
 from invrl.simulator import Action
 
 DAYS, PAIRS, SLOTS = 12, 6, 4

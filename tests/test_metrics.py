@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from builders import make_episode, ordering, place_orders, up_to
 
-from invrl.config import Objective
+from invrl.config.schema import Objective
 from invrl.metrics import (
     MEASURES,
     PERCENT,

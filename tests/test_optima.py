@@ -6,10 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-
-from invrl.demand.synthetic import ar1, iid, independent, independent_low
-from invrl.errors import InvrlError
-from invrl.optima import (
+from optima import (
     empirical_level,
     empirical_pmf,
     expected_cost,
@@ -21,7 +18,10 @@ from invrl.optima import (
     run_plan,
     uniform_pmf,
 )
-from invrl.optima_ar1 import ar1_bound, transition
+from optima_ar1 import ar1_bound, transition
+
+from invrl.errors import InvrlError
+from invrl.sources.paper import ar1, iid, independent, independent_low
 
 GOLDEN = Path(__file__).parent / "golden"
 LAW = uniform_pmf(independent_low())

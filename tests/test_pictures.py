@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from invrl import pictures
-from invrl.pictures import Frame, Scale
+from invrl.charts import svg
+from invrl.charts.svg import Frame, Scale
 from invrl.report.markup import LETTER, LINE, Label, place_labels
 
 FRAME = Frame(10, 20, 100, 50, Scale(0, 10), Scale(0, 5))
@@ -35,7 +35,7 @@ def test_a_frame_puts_values_where_they_belong() -> None:
     ],
 )
 def test_ticks_are_round_and_within(scale: Scale, count: int, expected: list[float]) -> None:
-    assert pictures.ticks(scale, count) == pytest.approx(expected)
+    assert svg.ticks(scale, count) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -46,42 +46,42 @@ def test_ticks_are_round_and_within(scale: Scale, count: int, expected: list[flo
     ],
 )  # fmt: skip
 def test_numbers_read_as_people_write_them(value: float, text: str) -> None:
-    assert pictures.number(value) == text
+    assert svg.number(value) == text
 
 
 def test_a_line_is_cut_where_it_leaves_the_frame() -> None:
     x, y = np.array([0.0, 5.0, 10.0]), np.array([0.0, 10.0, 0.0])  # above the frame between 2.5 and 7.5
-    u, v = pictures.within(FRAME, x, y)
+    u, v = svg.within(FRAME, x, y)
     known = np.isfinite(u)
     assert v[known].min() >= FRAME.top - 1 and v[known].max() <= FRAME.bottom
     assert np.isnan(v[(u > 40) & (u < 80)]).all()
-    drawn = pictures.line(FRAME, x, y, "base")
+    drawn = svg.line(FRAME, x, y, "base")
     assert drawn.count("M") == 2, "two pieces, with a gap between them"
     assert 'class="line ink-base' in drawn
 
 
 def test_a_line_within_its_frame_has_its_own_points_only_and_gaps_where_nothing_is_known() -> None:
-    drawn = pictures.line(FRAME, np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 2.0, np.nan, 1.0]), "base")
+    drawn = svg.line(FRAME, np.array([0.0, 1.0, 2.0, 3.0]), np.array([1.0, 2.0, np.nan, 1.0]), "base")
     assert 'd="M10.0,60.0L20.0,50.0M40.0,60.0"' in drawn
 
 
 def test_columns_stand_on_zero() -> None:
     bars = re.findall(
         r"M([\d.]+),([\d.]+)v(-?[\d.]+)",
-        pictures.columns(FRAME, np.array([2.0, 4.0]), np.array([5.0, 0.0]), "x"),
+        svg.columns(FRAME, np.array([2.0, 4.0]), np.array([5.0, 0.0]), "x"),
     )
     assert [tuple(map(float, bar)) for bar in bars] == [(26.0, 70.0, -50.0)]  # an empty column draws nothing
 
 
 def test_a_cloud_leaves_out_what_is_off_the_picture() -> None:
-    drawn = pictures.cloud(FRAME, np.array([1.0, 99.0, 2.0]), np.array([1.0, 1.0, -9.0]), "x")
+    drawn = svg.cloud(FRAME, np.array([1.0, 99.0, 2.0]), np.array([1.0, 1.0, -9.0]), "x")
     assert drawn.count("h0") == 1
 
 
 def test_words_are_escaped_and_a_picture_is_xml() -> None:
-    picture = pictures.svg(
-        200, 100, pictures.axes(FRAME, "a < b", "R&D", [(1.0, "<1>")]),
-        pictures.marker(1, 2, "circle", "base", "x < y & z"), label='"quoted"',
+    picture = svg.svg(
+        200, 100, svg.axes(FRAME, "a < b", "R&D", [(1.0, "<1>")]),
+        svg.marker(1, 2, "circle", "base", "x < y & z"), label='"quoted"',
     )  # fmt: skip
     root = ET.fromstring(picture)
     words = "".join(root.itertext())
@@ -90,13 +90,13 @@ def test_words_are_escaped_and_a_picture_is_xml() -> None:
 
 
 def test_steps_hold_for_a_day() -> None:
-    x, y = pictures.steps(np.array([3.0, 4.0]), np.array([7.0, 9.0]))
+    x, y = svg.steps(np.array([3.0, 4.0]), np.array([7.0, 9.0]))
     assert (x.tolist(), y.tolist()) == ([2.5, 3.5, 3.5, 4.5], [7, 7, 9, 9])
 
 
 def test_around_leaves_room_and_keeps_the_floor() -> None:
-    assert pictures.around([2.0, 12.0], 0.1) == Scale(1.0, 13.0)
-    assert pictures.around([1.0, 21.0, np.nan], 0.1, floor=0.0) == Scale(0.0, 23.0)
+    assert svg.around([2.0, 12.0], 0.1) == Scale(1.0, 13.0)
+    assert svg.around([1.0, 21.0, np.nan], 0.1, floor=0.0) == Scale(0.0, 23.0)
 
 
 def test_labels_of_a_crowd_do_not_cover_each_other_or_the_dots() -> None:

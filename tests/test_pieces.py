@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from builders import make_experiment, poisson_panel
 
-from invrl import placement, results, training
 from invrl.demand.episodes import Dataset
 from invrl.demand.pieces import Pieces
+from invrl.devices import placement
 from invrl.errors import InvrlError
-from invrl.evaluation import classical, learned, make_simulate
 from invrl.experiment import Experiment
 from invrl.metrics import prices
 from invrl.registry import get
+from invrl.scoring import results
+from invrl.scoring.rules import classical, learned, make_simulate
+from invrl.training import trainer
 
 PANEL = poisson_panel(60, 101)
 WORDS = (
@@ -96,11 +98,11 @@ def test_a_streamed_run_resumes_to_the_same(algo: str) -> None:
         small = ("ppo.hidden=[8]", "ppo.minibatch=64")
         return make_experiment(PANEL, *WORDS, "data.piece_pairs=30", f"algo={algo}", "reg=base", *small)
 
-    loops: list[training.Loop] = []
+    loops: list[trainer.Loop] = []
     one = made()
-    whole = training.train(one, training.start(one), lambda loop, _: loops.append(loop))
+    whole = trainer.train(one, trainer.start(one), lambda loop, _: loops.append(loop))
     other = made()
-    again = training.train(other, loops[2], lambda loop, _: None)
+    again = trainer.train(other, loops[2], lambda loop, _: None)
     for a, b in zip(jax.tree.leaves(whole.best), jax.tree.leaves(again.best), strict=True):
         np.testing.assert_array_equal(a, b)
     assert int(again.update) == 6

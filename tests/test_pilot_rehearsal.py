@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from invrl import configs
+from invrl.config import reading
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
 from invrl.pilot import rehearsal
 from invrl.pilot.simulation import Design, simulate
 from invrl.pilot.table import NEVER
-from invrl.session import load_experiment
-from invrl.trace import trace
+from invrl.scoring.trace import trace
+from invrl.training.session import load_experiment
 
 DESIGN = Design(pairs=60, before=28, after=21)
 DAYS = DESIGN.before + DESIGN.after
@@ -23,7 +23,7 @@ def experiment() -> Experiment:
     """600 generated pairs, reviewed every third day; the test days are those of the pilot."""
     words = [*rehearsal.panel_words(DESIGN, seed=1), f"split.test_days={DAYS}", "split.validation_days=7"]
     words += [f"split.warmup_days={rehearsal.WARMUP}"]
-    return load_experiment(configs.load("quickstart", [*words, "supply.review_period=3"]))
+    return load_experiment(reading.load("quickstart", [*words, "supply.review_period=3"]))
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ import shop
 from shop import COMING, DAYS, NOW, TODAY
 
 from invrl import recommend
-from invrl.demand.tabular import write_panel
 from invrl.errors import InvrlError
-from invrl.recommend import Request, batches, daily, orders
+from invrl.recommend import Request, daily, orders
+from invrl.sources.files import write_panel
+from invrl.tables import chunks
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +240,7 @@ def test_chunks_and_steps_change_nothing(setting, tmp_path, monkeypatch):
     path = shop.write(tmp_path / "state.csv", now)
     whole = order(run, path, tmp_path / "whole.parquet")
     monkeypatch.setattr(daily, "CHUNK", 5)
-    monkeypatch.setattr(batches, "CSV_BLOCK", 256)
+    monkeypatch.setattr(chunks, "CSV_BLOCK", 256)
     monkeypatch.setattr(orders, "STEP", 2)
     monkeypatch.setattr(f"{__name__}.DESKS", {})
     pieces = order(run, path, tmp_path / "pieces.parquet")
@@ -254,7 +255,7 @@ def test_chunks_and_steps_change_nothing(setting, tmp_path, monkeypatch):
 def test_an_error_in_a_late_chunk_names_its_line_and_leaves_no_file(setting, tmp_path, monkeypatch):
     _, run, _, now = setting
     monkeypatch.setattr(daily, "CHUNK", 3)
-    monkeypatch.setattr(batches, "CSV_BLOCK", 256)
+    monkeypatch.setattr(chunks, "CSV_BLOCK", 256)
     path = shop.write(tmp_path / "state.csv", now)
     lines = path.read_text().splitlines()
     cells = lines[8].split(",")

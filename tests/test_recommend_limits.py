@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from builders import make_config
 
-from invrl.config import Supply
+from invrl.config.schema import Supply
 from invrl.errors import InvrlError
-from invrl.evaluation import rounded
 from invrl.recommend import daily, orders
 from invrl.recommend.state import Names, pairs_in
+from invrl.scoring.rules import rounded
 
 
 def test_pack_and_minimum_are_those_of_the_evaluation():

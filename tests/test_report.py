@@ -16,17 +16,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from invrl import configs, pictures, session
+from invrl.charts import svg
 from invrl.cli import main
+from invrl.config import reading
 from invrl.errors import InvrlError
-from invrl.evaluation import classical
-from invrl.intervals import Estimate
 from invrl.registry import get
 from invrl.report import classes, facts, frontier, headline, manifest, markup, page, pairs, policies, tuning
 from invrl.report.facts import Facts, gather, narrowed, slowest
 from invrl.report.policies import decide
-from invrl.runs import Run
-from invrl.trace import trace
+from invrl.runs.directory import Run
+from invrl.scoring.intervals import Estimate
+from invrl.scoring.rules import classical
+from invrl.scoring.trace import trace
+from invrl.training import session
 
 SMALL = (
     "data.source=retail", "data.options.pairs=24", "data.options.days=70", "data.options.seed=3",
@@ -39,7 +41,7 @@ SMALL = (
 
 def finished(folder: Path, *words: str, **cell: str) -> Run:
     """A run on one review period: its groups share their longest lead time."""
-    experiment = session.load_experiment(configs.load(None, [*SMALL, *words], **cell))
+    experiment = session.load_experiment(reading.load(None, [*SMALL, *words], **cell))
     run = session.begin(experiment, folder, f"{experiment.config.algo}-{experiment.config.reg}")
     session.train(experiment, run, lambda loop, metrics: None)
     return run
@@ -52,7 +54,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished(folder, reg="base")
     run = finished(folder, reg="both")
     worse = Run(Path(shutil.copytree(run.path, folder / "ds-both-worse")))
-    settings = configs.to_toml(replace(run.config, ds=replace(run.config.ds, learning_rate=1e-4)))
+    settings = reading.to_toml(replace(run.config, ds=replace(run.config.ds, learning_rate=1e-4)))
     (worse.path / "config.toml").write_text(settings)
     content = worse.read("results.json")
     content["splits"]["validation"]["policies"]["ds/both"]["objective"] = [99.0, 98.0, 100.0]
@@ -210,7 +212,7 @@ def test_trials_of_a_cell_are_its_configurations(found: Facts) -> None:
 def test_the_running_median_by_hand() -> None:
     x = np.repeat([0.25, 0.75, 1.25], [11, 11, 3])
     y = np.concatenate([np.arange(11.0), np.arange(11.0) + 100, [7, 7, 7]])
-    middle, median = policies.running_median(x, y, pictures.Scale(0.0, 1.5), bins=3)
+    middle, median = policies.running_median(x, y, svg.Scale(0.0, 1.5), bins=3)
     assert (middle.tolist(), median.tolist()) == ([0.25, 0.75], [5, 105])  # 3 points are too few
 
 

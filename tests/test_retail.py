@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from invrl.demand.retail import BLOCK_SKUS, retail
 from invrl.errors import InvrlError
+from invrl.sources.retail import BLOCK_SKUS, retail
 
 QUIET = {
     "intermittent": 0.0,

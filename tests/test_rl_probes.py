@@ -13,14 +13,17 @@ import probes
 import pytest
 from builders import floats, make_experiment, observation, poisson_panel
 
-from invrl import checkpoints, evaluation, placement, registry
+from invrl import registry
 from invrl.algorithms import ddpg, experience, ppo
 from invrl.algorithms.contract import Problem, compiled
 from invrl.algorithms.optimizer import adam
+from invrl.devices import placement
+from invrl.devices.placement import Workers
 from invrl.experiment import Experiment
 from invrl.metrics import prices
-from invrl.placement import Workers
 from invrl.policies.network import View
+from invrl.runs import checkpoints
+from invrl.scoring import rules
 from invrl.simulator import Action, Observation
 
 ALGORITHMS = ("ddpg", "ppo")
@@ -64,8 +67,8 @@ def test_an_action_that_pays_at_once_and_one_that_pays_later(algo: str) -> None:
         level = jnp.where(seen.lead_time == 0, 8.0, 26.0)  # 90 % quantiles of Poisson(5) and Poisson(20)
         return Action(jnp.maximum(level - seen.position, 0.0), level[None])
 
-    best = mean_costs(test, evaluation.make_simulate(evaluation.Rule(closed_form), test.config), None)
-    simulate = evaluation.make_simulate(evaluation.learned(test.policy), test.config)
+    best = mean_costs(test, rules.make_simulate(rules.Rule(closed_form), test.config), None)
+    simulate = rules.make_simulate(rules.learned(test.policy), test.config)
     untrained = mean_costs(test, simulate, test.policy.init(jax.random.key(0)))
     state, log = probes.train(test.problem, algo, 3)
     learned = mean_costs(test, simulate, state.params)

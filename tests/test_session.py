@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from invrl import comparison, configs, runs, session
+from invrl.config import reading
 from invrl.errors import InvrlError
+from invrl.runs import directory
+from invrl.scoring import comparison
+from invrl.training import session
 
 SMALL = (
     "data.source=retail", "data.options.pairs=24", "data.options.days=70", "data.options.seed=3",
@@ -22,7 +25,7 @@ SMALL = (
 
 
 def begin(tmp_path: Path, *words: str, **cell: str) -> tuple:
-    loaded = configs.load(None, [*SMALL, *words], **cell)
+    loaded = reading.load(None, [*SMALL, *words], **cell)
     experiment = session.load_experiment(loaded)
     return experiment, session.begin(experiment, tmp_path, "run")
 
@@ -38,12 +41,12 @@ def stop_at(update: int):
     return watch
 
 
-def without_seconds(run: runs.Run) -> list[dict]:
+def without_seconds(run: directory.Run) -> list[dict]:
     return [{k: v for k, v in record.items() if "seconds" not in k} for record in run.metrics()]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> directory.Run:
     experiment, run = begin(tmp_path_factory.mktemp("runs"))
     session.train(experiment, run, ignore)
     return run
@@ -73,27 +76,27 @@ def test_a_log_line_written_after_the_checkpoint_is_not_doubled(tmp_path: Path) 
     assert [record["update"] for record in run.metrics()] == [5, 10, 15, 20, 25, 30]
 
 
-def test_a_finished_run_is_lengthened_only_when_asked(finished: runs.Run, tmp_path: Path) -> None:
-    copy = runs.Run(Path(shutil.copytree(finished.path, tmp_path / "copy")))
+def test_a_finished_run_is_lengthened_only_when_asked(finished: directory.Run, tmp_path: Path) -> None:
+    copy = directory.Run(Path(shutil.copytree(finished.path, tmp_path / "copy")))
     with pytest.raises(InvrlError, match="is done"):
         session.resume(copy, session.resumed_config(copy, []), ignore)
     session.resume(copy, session.resumed_config(copy, ["train.updates=+10"]), ignore)
     assert copy.metrics()[-1]["update"] == 40
 
 
-def test_only_a_few_keys_may_change_on_resume(finished: runs.Run) -> None:
+def test_only_a_few_keys_may_change_on_resume(finished: directory.Run) -> None:
     with pytest.raises(InvrlError, match=r"ds\.learning_rate"):
         session.resumed_config(finished, ["ds.learning_rate=1"])
 
 
-def test_evaluation_repeats_the_number_of_training_time(finished: runs.Run) -> None:
+def test_evaluation_repeats_the_number_of_training_time(finished: directory.Run) -> None:
     results = finished.read("results.json")["splits"]["test"]["policies"]["ds/both"]
     (row,) = session.evaluate(finished, "test", None, None)
     assert row["stockout rate (%)"] == pytest.approx(100 * results["stockout_rate"][0], rel=1e-6)
     assert row["turnover time (days)"] == pytest.approx(results["turnover_time"][0], rel=1e-6)
 
 
-def test_evaluation_on_other_data(finished: runs.Run) -> None:
+def test_evaluation_on_other_data(finished: directory.Run) -> None:
     config = session.elsewhere(finished.config, ["data.options.pairs=30", "evaluation.bootstrap=9"])
     (row,) = session.evaluate(finished, "test", None, None, config)
     assert row["n"] == 30
@@ -101,7 +104,9 @@ def test_evaluation_on_other_data(finished: runs.Run) -> None:
         session.elsewhere(finished.config, ["network.hidden=[9]"])
 
 
-def test_a_stranger_can_recompute_the_measures_from_the_trace(finished: runs.Run, tmp_path: Path) -> None:
+def test_a_stranger_can_recompute_the_measures_from_the_trace(
+    finished: directory.Run, tmp_path: Path
+) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     file = tmp_path / "days.parquet"
     (row,) = session.evaluate(finished, "test", None, file)
@@ -127,13 +132,13 @@ def test_a_stranger_can_recompute_the_measures_from_the_trace(finished: runs.Run
     )
 
 
-def test_compare_is_paired_and_its_reference_is_zero(finished: runs.Run, tmp_path: Path) -> None:
+def test_compare_is_paired_and_its_reference_is_zero(finished: directory.Run, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     shutil.copytree(finished.path, folder / finished.name)
     for reg in ("base", "none"):
         experiment, run = begin(folder, reg=reg)
         session.train(experiment, run, ignore)
-    result = comparison.compare(runs.below(folder), "ds/base", "test", 100)
+    result = comparison.compare(directory.below(folder), "ds/base", "test", 100)
     payload = json.loads(json.dumps(comparison.payload(result)))
     cells = {(c["algo"], c["reg"]): c for c in payload["cells"]}
     assert set(cells) == {("ds", "none"), ("ds", "base"), ("ds", "both"), ("incumbent", None)}
@@ -144,7 +149,7 @@ def test_compare_is_paired_and_its_reference_is_zero(finished: runs.Run, tmp_pat
     assert low <= both["turnover_time_delta"] <= high
 
 
-def test_runs_on_other_data_are_not_compared(finished: runs.Run, tmp_path: Path) -> None:
+def test_runs_on_other_data_are_not_compared(finished: directory.Run, tmp_path: Path) -> None:
     experiment, other = begin(tmp_path, "data.options.seed=4")
     session.train(experiment, other, ignore)
     with pytest.raises(InvrlError, match="not run on the same data"):
@@ -163,10 +168,10 @@ def test_an_incumbent_is_trained_like_any_policy(tmp_path: Path) -> None:
 def test_numbers_per_pair_need_pairs_that_train(by: str) -> None:
     words = [*SMALL, "baseline.per_pair=true", f"split.by={by}"]
     with pytest.raises(InvrlError, match=f"with split.by={by} other pairs train than test"):
-        session.load_experiment(configs.load(None, words))
+        session.load_experiment(reading.load(None, words))
 
 
-def test_a_checkpoint_of_another_form_is_refused(finished: runs.Run, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_form_is_refused(finished: directory.Run, tmp_path: Path) -> None:
     _, run = begin(tmp_path, reg="none")
     shutil.copy(finished.best, run.best)
     with pytest.raises(InvrlError, match="of another run"):

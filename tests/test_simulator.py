@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from builders import days_of, floats, make_episode, ordering, place_orders, up_to
 
-from invrl.config import Network
+from invrl.config.schema import Network
 from invrl.policies.heads import Head, one
 from invrl.policies.network import make_policy
 from invrl.simulator import Action, rollout

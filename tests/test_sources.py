@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from invrl import registry
-from invrl.config import Data
+from invrl.config.schema import Data
 from invrl.demand.panel import Panel
-from invrl.demand.sources import source_panel
 from invrl.errors import InvrlError
+from invrl.sources.contract import source_panel
 
 
 def toy(

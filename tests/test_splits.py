@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from builders import make_config, make_panel
 
-from invrl.config import Split
+from invrl.config.schema import Split
 from invrl.demand.splits import PARTS, Part, split
 from invrl.demand.supply import MAX_LEAD_TIME, draw, with_supply
 from invrl.errors import InvrlError

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from invrl.demand.synthetic import ar1, iid, independent, independent_low, lost_sales
 from invrl.errors import InvrlError
+from invrl.sources.paper import ar1, iid, independent, independent_low, lost_sales
 
 LOW = "11 9 12 16 9 9 16 13 8 12 8 8 10 2 3 7 5 11 6 4 15 9 10 4 7 10 5 11 7 8 7"
 SETTINGS = (independent, ar1, iid)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from invrl.demand.panel import Panel
-from invrl.demand.tabular import read_panel, write_panel
 from invrl.errors import InvrlError
+from invrl.sources.files import read_panel, write_panel
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -83,7 +83,7 @@ def test_written_panels_come_back_equal(tmp_path, suffix, lead_by_day):
 
 
 def test_blocks_of_pairs_do_not_show_in_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("invrl.demand.tabular.BLOCK_ROWS", 5)  # one pair of five days at a time
+    monkeypatch.setattr("invrl.sources.files.BLOCK_ROWS", 5)  # one pair of five days at a time
     panel = rich_panel()
     write_panel(panel, tmp_path / "p.parquet")
     assert parquet.ParquetFile(tmp_path / "p.parquet").num_row_groups == 3

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from invrl.demand.panel import Panel
-from invrl.demand.tabular import read_panel, write_panel
 from invrl.errors import InvrlError
+from invrl.sources.files import read_panel, write_panel
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

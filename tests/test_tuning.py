@@ -19,11 +19,13 @@ import numpy as np
 import pytest
 from builders import make_config, poisson_panel
 
-from invrl import checkpoints, placement, runs, training
 from invrl.cli import app, main
-from invrl.config import Config
+from invrl.config.schema import Config
+from invrl.devices import placement
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
+from invrl.runs import checkpoints, directory
+from invrl.training import trainer
 from invrl.tuning import curve, frontier, lanes, search, space, study
 from invrl.tuning.lanes import Job
 
@@ -127,9 +129,9 @@ def trained(jobs: list[Job], limit: int = 8, width: int = 1, devices: int = 2) -
     return jobs
 
 
-def alone(config: Config) -> training.Loop:
+def alone(config: Config) -> trainer.Loop:
     experiment = Experiment(config, PANEL, devices=1)
-    return training.train(experiment, training.start(experiment), lambda loop, metrics: None)
+    return trainer.train(experiment, trainer.start(experiment), lambda loop, metrics: None)
 
 
 @pytest.mark.parametrize("algo", ["ds", "ddpg"])
@@ -219,7 +221,7 @@ def make_study(path: Path, sampler: str = "random", halving: int = 0, *words: st
     return study.open_study(path, plan)
 
 
-def conduct(found: study.Study, trials: int, seeds: int = 2) -> list[runs.Run]:
+def conduct(found: study.Study, trials: int, seeds: int = 2) -> list[directory.Run]:
     search.search(found, trials, seeds, search.here(PANEL), lambda job: None)
     return search.finish(found, PANEL)
 
@@ -500,9 +502,9 @@ def test_on_a_ray_cluster(tmp_path: Path, whole: study.Study) -> None:
 
 
 def test_policies_of_a_study_are_those_it_tested(whole: study.Study) -> None:
-    run = runs.Run(whole.path / "best-1")
+    run = directory.Run(whole.path / "best-1")
     experiment = Experiment(run.config, PANEL)
-    like = training.start(experiment).best
+    like = trainer.start(experiment).best
     trial = run.read("manifest.json")["trial"]
     a, b = checkpoints.load(run.best, like), checkpoints.load(whole.policy(trial, 1), like)
     assert jax.tree.all(jax.tree.map(np.array_equal, a, b))

@@ -9,10 +9,10 @@ from builders import make_panel, poisson_panel
 
 from invrl.cli import main
 from invrl.demand import uncensor
-from invrl.demand.tabular import read_panel, write_panel
 from invrl.demand.uncensor import Fit, estimate_demand, fit_rates, posterior_rate, share_in_stock, uncensored
 from invrl.demand.uncensor_check import added_by, added_demand, check_methods, cut_clean_days
 from invrl.errors import InvrlError
+from invrl.sources.files import read_panel, write_panel
 
 
 def retail_panel(days: int = 84, pairs: int = 120):

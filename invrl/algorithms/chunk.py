@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from invrl import placement
 from invrl.algorithms.contract import Metrics, Problem, Update
+from invrl.devices import placement
 from invrl.metrics import Prices
 
 Iterate = Callable[[Any, Any, Prices, Any, Array], tuple[Any, Metrics]]

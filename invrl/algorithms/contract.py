@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 from jax import Array
 
-from invrl.config import Config
+from invrl.config.schema import Config
 from invrl.demand.episodes import Dataset
 from invrl.metrics import Prices
 from invrl.policies.network import Policy

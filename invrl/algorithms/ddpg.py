@@ -29,9 +29,9 @@ from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joi
 from invrl.algorithms.optimizer import adam, cosine, follow
 from invrl.algorithms.replay import Replay
 from invrl.algorithms.returns import Units, discounts, following, td_target
-from invrl.config import Config
+from invrl.config.schema import Config
+from invrl.devices.placement import Workers
 from invrl.metrics import Prices
-from invrl.placement import Workers
 from invrl.policies.network import Policy, View
 from invrl.simulator import Episode
 

@@ -16,11 +16,11 @@ import optax
 from flax import struct
 from jax import Array, lax
 
-from invrl import placement
 from invrl.algorithms.batches import chosen_blocks, shares
 from invrl.algorithms.contract import Algorithm, Problem, Update
 from invrl.algorithms.optimizer import adam, cosine
-from invrl.config import Config
+from invrl.config.schema import Config
+from invrl.devices import placement
 from invrl.metrics import Prices, day_cost
 from invrl.policies.network import Policy
 from invrl.simulator import Episode, rollout

@@ -15,9 +15,9 @@ from jax import Array, lax
 
 from invrl.algorithms.batches import Share, chosen_blocks, chosen_pairs
 from invrl.algorithms.returns import Units, first_units, learnable, order_rewards
-from invrl.config import Config
+from invrl.config.schema import Config
+from invrl.devices.placement import Workers
 from invrl.metrics import Prices, day_cost
-from invrl.placement import Workers
 from invrl.policies.network import Policy, View
 from invrl.simulator import Action, Day, Episode, Observation, rollout
 

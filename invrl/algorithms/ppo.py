@@ -28,9 +28,9 @@ from invrl.algorithms.critics import Value, make_value
 from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rows
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.algorithms.returns import Units, discounts, explained_variance, gae
-from invrl.config import Config
+from invrl.config.schema import Config
+from invrl.devices.placement import Workers
 from invrl.metrics import Prices
-from invrl.placement import Workers
 from invrl.policies.network import Policy, View
 from invrl.simulator import Episode
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from invrl import placement
 from invrl.baselines.contract import Baseline, expected_demand
-from invrl.config import Config, Objective
+from invrl.config.schema import Config, Objective
 from invrl.demand.episodes import Dataset
+from invrl.devices import placement
 from invrl.metrics import Prices, day_cost
 from invrl.simulator import Action, Episode, Observation, rollout
 

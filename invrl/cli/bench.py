@@ -10,7 +10,7 @@ import typer
 
 from invrl.cli.console import Format, Json, emit, say
 from invrl.cli.options import Overrides
-from invrl.config import Config
+from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 
 EXAMPLES = """Examples:
@@ -59,12 +59,13 @@ def bench(
     old = _read(compare) if compare else None
     if out and out.exists():
         raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare()
     import jax
 
-    from invrl import benchmark, configs
+    from invrl.bench import benchmark
+    from invrl.config import reading
 
     jax.config.update("jax_enable_compilation_cache", False)  # compile times are to be cold
     if preset not in benchmark.PRESETS:
@@ -72,7 +73,7 @@ def bench(
     given = {"pairs": pairs, "days": days, "review_period": review_period}
     sizes = benchmark.PRESETS[preset]._replace(**{k: _numbers(k, text) for k, text in given.items() if text})
     names = what.split(",") if what else list(benchmark.WORKS)
-    record = _run(benchmark.cases(names, sizes), configs.load(None, overrides or ()), repeats, block)
+    record = _run(benchmark.cases(names, sizes), reading.load(None, overrides or ()), repeats, block)
     if old is not None:
         record["comparison"] = benchmark.compare(record["results"], old["results"], tolerance)
     _show(record, format, json)
@@ -83,7 +84,7 @@ def bench(
 
 def _run(cases: list[Any], config: Config, repeats: int, block: int | None) -> dict[str, Any]:
     """The record of all cases; what was chosen is said first, then every figure as it comes."""
-    from invrl import benchmark, machine
+    from invrl.bench import benchmark, machine
 
     record = machine.describe() | {"parameters": benchmark.parameters(cases, config, repeats)}
     here = record["machine"]

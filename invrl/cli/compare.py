@@ -35,13 +35,14 @@ def compare(
     out: Out = None,
 ) -> None:
     """Grids of signed differences to a reference cell, and the absolute table."""
-    from invrl import comparison, runs
+    from invrl.runs import directory
+    from invrl.scoring import comparison
 
     found = []
     for name in names or ["runs"]:
         path = Path(name)
         is_folder = path.is_dir() and not (path / "config.toml").exists()
-        found += runs.below(path) if is_folder else [runs.find(name)]
+        found += directory.below(path) if is_folder else [directory.find(name)]
     result = comparison.compare(found, reference, split, bootstrap)
     if json or format == "json" or out:
         payload = comparison.payload(result)
@@ -56,7 +57,7 @@ def compare(
 
 
 def _print(result: Any, format: str) -> None:
-    from invrl import comparison
+    from invrl.scoring import comparison
 
     for block, rows in comparison.grid_rows(result).items():
         title = f"{block.upper() if block != 'incumbents' else block}: difference to {result.reference}"

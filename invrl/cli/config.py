@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from invrl import configs
 from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import AlgoName, Overrides, RegName
+from invrl.config import reading
 from invrl.errors import InvrlError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, copy and check configs.")
@@ -27,7 +27,7 @@ def ls(format: Format = "table", json: Json = False, out: Out = None) -> None:
     """The ready configs."""
     rows = [
         {"config": path.stem, "about": path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")}
-        for path in sorted(configs.EXPERIMENTS.glob("*.toml"))
+        for path in sorted(reading.EXPERIMENTS.glob("*.toml"))
     ]
     emit(rows, format=format, json_flag=json, out=out)
 
@@ -42,7 +42,7 @@ def show(
     reg: RegName = None,
 ) -> None:
     """The resolved config as TOML: every key and its value."""
-    print(configs.to_toml(configs.load(config, overrides or (), algo=algo, reg=reg)), end="")
+    print(reading.to_toml(reading.load(config, overrides or (), algo=algo, reg=reg)), end="")
 
 
 @app.command("copy", epilog=EXAMPLES)
@@ -51,7 +51,7 @@ def copy(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, or a directory.")],
 ) -> None:
     """Copy a ready config to change it."""
-    source = configs.find(config)
+    source = reading.find(config)
     target = target / source.name if target.is_dir() else target
     if target.exists():
         raise InvrlError(f"{target} exists already", hint="nothing is overwritten: choose another name")
@@ -67,5 +67,5 @@ def check(
     reg: RegName = None,
 ) -> None:
     """Read a config and report every mistake in it; exit code 2 if there is one."""
-    loaded = configs.load(config, overrides or (), algo=algo, reg=reg)
+    loaded = reading.load(config, overrides or (), algo=algo, reg=reg)
     say(f"fine: {loaded.algo}/{loaded.reg} on {loaded.data.path or loaded.data.source}")

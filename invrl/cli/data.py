@@ -14,7 +14,7 @@ from invrl.errors import InvrlError, nearest
 from invrl.registry import SOURCES
 
 if TYPE_CHECKING:
-    from invrl.config import Data
+    from invrl.config.schema import Data
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Make, import and describe demand panels."
@@ -49,7 +49,7 @@ def make(
     options: Annotated[list[str] | None, _words("Options of the source.")] = None,
 ) -> None:
     """Draw a panel from a source and write it to a new file."""
-    from invrl.demand.tabular import check_new
+    from invrl.sources.files import check_new
 
     if source not in DRAWN:
         is_file = source == "file" or Path(source).exists()
@@ -86,7 +86,7 @@ def import_(
     ] = "",
 ) -> None:
     """Check a file of yours and write it as a panel, which then needs no settings."""
-    from invrl.demand.tabular import check_new
+    from invrl.sources.files import check_new
 
     check_new(out)
     flags = [f"data.columns.{word}" for word in column or ()]
@@ -117,7 +117,7 @@ def describe(
     """What is in a panel: size, demand, season, columns, example series."""
     from invrl.cli.data_picture import figures, print_picture
     from invrl.demand.describe import describe as describe_panel
-    from invrl.demand.sources import source_panel
+    from invrl.sources.contract import source_panel
 
     panel = source_panel(_data(target, config, words))
     description = describe_panel(panel)
@@ -129,8 +129,8 @@ def describe(
 
 def _data(target: str, config: str | None, words: list[str] | None, is_file: bool = False) -> Data:
     """The `[data]` settings for a file or a source; bare KEY=VALUE words belong to either."""
-    from invrl.config import Data
-    from invrl.configs import load
+    from invrl.config.reading import load
+    from invrl.config.schema import Data
 
     if not is_file and target not in DRAWN:
         if not Path(target).exists() and Path(target).suffix not in SUFFIXES:
@@ -158,8 +158,8 @@ def _full_key(word: str, settings: dict[str, object]) -> str:
 
 def _write(data: Data, out: Path) -> None:
     from invrl.cli.data_picture import count
-    from invrl.demand.sources import source_panel
-    from invrl.demand.tabular import write_panel
+    from invrl.sources.contract import source_panel
+    from invrl.sources.files import write_panel
 
     panel = source_panel(data)
     write_panel(panel, out)

@@ -30,7 +30,7 @@ PAIR_WIDTH = 20
 
 def figures(description: Description) -> list[dict[str, Any]]:
     """The description as rows `figure`, `value`; without the example series."""
-    from invrl.configs import flatten
+    from invrl.config.reading import flatten
 
     return [
         {"figure": key, "value": ", ".join(value) if isinstance(value, list) else value}

@@ -36,14 +36,15 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Simulate trained policies and print their measures."""
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare()
-    from invrl import runs, session
+    from invrl.runs import directory
+    from invrl.training import session
 
     words = [name for name in names if is_override(name)]
     rows: list[dict[str, Any]] = []
-    for run in [runs.find(name) for name in names if name not in words]:
+    for run in [directory.find(name) for name in names if name not in words]:
         config = replace(run.config, data=with_data(run.config.data, data)) if data else run.config
         rows += session.evaluate(run, split, by, trace, session.elsewhere(config, words))
     if trace:

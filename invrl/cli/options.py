@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from invrl import configs, registry
-from invrl.config import Config, Data
+from invrl import registry
+from invrl.config import reading
+from invrl.config.schema import Config, Data
 from invrl.errors import InvrlError
 
 TRAINING, DATA, OUTPUT = "Training", "Data", "Output"
@@ -21,7 +22,7 @@ def _complete(table: Mapping[str, object]) -> Callable[[str], list[str]]:
 
 
 def _complete_config(incomplete: str) -> list[str]:
-    return [p.stem for p in sorted(configs.EXPERIMENTS.glob("*.toml")) if p.stem.startswith(incomplete)]
+    return [p.stem for p in sorted(reading.EXPERIMENTS.glob("*.toml")) if p.stem.startswith(incomplete)]
 
 
 Overrides = Annotated[
@@ -86,7 +87,7 @@ def load_config(
     """The config of a command line; without a config or data, the ready `quickstart`."""
     if name is None and data is None:
         name = "quickstart"
-    config = configs.load(name, overrides or (), algo=algo, reg=reg)
+    config = reading.load(name, overrides or (), algo=algo, reg=reg)
     if data is not None:
         config = replace(config, data=with_data(config.data, data))
     return config if seed is None else replace(config, seed=seed)

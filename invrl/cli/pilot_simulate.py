@@ -104,17 +104,17 @@ def _rehearsal(
     design: Any, shift: float | None, run: str | None, data: str | None, words: list[str], seed: int
 ) -> Any:
     """The trial maker in the inventory simulator; on a generated panel unless data are given."""
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare()
-    from invrl import runs
     from invrl.cli.options import load_config
     from invrl.pilot import rehearsal
-    from invrl.session import load_experiment, load_normaliser
+    from invrl.runs import directory
+    from invrl.training.session import load_experiment, load_normaliser
 
     if run is not None:
         refuse_together("--run", shift=shift, data=data, overrides=words or None)
-        found = runs.find(run)
+        found = directory.find(run)
         experiment = load_experiment(found.config, load_normaliser(found))
         new = rehearsal.trained(found, experiment)
     else:

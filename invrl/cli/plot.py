@@ -12,13 +12,13 @@ from invrl.cli.console import say
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from invrl.curves import Line, Panel
+    from invrl.charts.learning import Line, Panel
 
 EXAMPLES = """Examples:
 
 invrl runs plot runs/ds-both-1a2b3c
 
-invrl runs plot runs/ddpg-none-1a2b3c runs/ddpg-base-4d5e6f --what objective,bellman,q --out curves.png
+invrl runs plot runs/ddpg-none-1a2b3c runs/ddpg-base-4d5e6f --what objective,bellman,q --out learning.png
 """
 COLOURS = ("cyan", "yellow", "green", "magenta", "red", "blue", "white")
 
@@ -37,7 +37,7 @@ def plot(
     ] = None,
 ) -> None:
     """Learning curves and diagnostics: Bellman error, Q range, KL, actions at a bound ..."""
-    from invrl import curves
+    from invrl.charts import learning
     from invrl.cli.report import find_runs
 
     if out is not None:
@@ -45,11 +45,11 @@ def plot(
 
         check_picture(out)
     wanted = [word.strip() for word in (what or "").split(",") if word.strip()]
-    found = curves.panels([run for run in find_runs(names) if run.metrics()] or find_runs(names), wanted)
+    found = learning.panels([run for run in find_runs(names) if run.metrics()] or find_runs(names), wanted)
     if out is None:
         _print(found)
         return
-    curves.draw(found, out)
+    learning.draw(found, out)
     say(f"wrote {out}")
 
 
@@ -74,8 +74,8 @@ def _print(found: list[Panel]) -> None:
 def _sketched(panel: Panel, runs: list[str], width: int) -> list[Text]:
     from rich.text import Text
 
+    from invrl.charts.learning import focus
     from invrl.cli.sketch import sketch
-    from invrl.curves import focus
 
     main = [line for line in panel.lines if line.key == panel.lines[0].key]
     low, high = focus([line.value for line in main])

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from invrl.config import Config
+from invrl.config.schema import Config
 
 
 class TrainingProgress:

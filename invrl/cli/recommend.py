@@ -64,13 +64,13 @@ def recommend(
     The state has the columns sku, warehouse, on_hand, and due_1, due_2, ... (units due in 1, 2, ... days) or
     pipeline and due; demand comes from the run's data, from --data, or from columns demand_1 (yesterday), ...
     """
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare()
     from invrl import recommend as daily
-    from invrl import runs
     from invrl.cli.options import with_data
-    from invrl.demand.tabular import check_new
+    from invrl.runs import directory
+    from invrl.sources.files import check_new
 
     if state is None:
         raise InvrlError("no state file", hint="--state FILE: sku, warehouse, on_hand and what is on order")
@@ -86,7 +86,7 @@ def recommend(
         _pairs(column),
         limits or (),
     )
-    job = daily.prepare(runs.find(name), request)
+    job = daily.prepare(directory.find(name), request)
     payload: dict[str, Any] = {}
     if explain is not None:
         payload["explain"] = daily.explain(job, explain)

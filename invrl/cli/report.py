@@ -11,7 +11,7 @@ from invrl.cli.console import say
 from invrl.errors import InvrlError
 
 if TYPE_CHECKING:
-    from invrl.runs import Run
+    from invrl.runs.directory import Run
 
 EXAMPLES = """Examples:
 
@@ -34,7 +34,7 @@ def report(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
 ) -> None:
     """Write one HTML page: results, frontier, curves, traces, policy pictures, data, manifest."""
-    from invrl import placement
+    from invrl.devices import placement
 
     _check(out)
     placement.prepare()
@@ -51,13 +51,13 @@ def report(
 
 def find_runs(names: list[str]) -> list[Run]:
     """The runs of a command line; a directory stands for all runs below it."""
-    from invrl import runs
+    from invrl.runs import directory
 
     found: dict[Path, Run] = {}
     for name in names:
         path = Path(name)
         is_folder = path.is_dir() and not (path / "config.toml").exists()
-        some = runs.below(path) if is_folder else [runs.find(name)]
+        some = directory.below(path) if is_folder else [directory.find(name)]
         if not some:
             raise InvrlError(f"no runs below {name}", hint="`invrl runs ls DIR` lists runs")
         found |= {run.path.resolve(): run for run in some}

@@ -29,16 +29,17 @@ def ls(
     out: Out = None,
 ) -> None:
     """All runs, newest first."""
-    from invrl import runs
+    from invrl.runs import directory
 
-    found = runs.below(root)
+    found = directory.below(root)
     if not found:
         say(f"no runs below {root}/; the next step: invrl train --algo ds --reg both")
     emit([_row(run) for run in found], format=format, json_flag=json, out=out)
 
 
 def _row(run: Any) -> dict[str, Any]:
-    from invrl import registry, runs
+    from invrl import registry
+    from invrl.runs import directory
 
     content, config = run.read("results.json"), run.config
     cell = config.algo if config.algo in registry.BASELINES else f"{config.algo}/{config.reg}"
@@ -48,7 +49,7 @@ def _row(run: Any) -> dict[str, Any]:
         "cell": cell,
         "data": config.data.path or config.data.source,
         "seed": config.seed,
-        "status": runs.status(run),
+        "status": directory.status(run),
         "stockout (%)": 100 * test["stockout_rate"][0] if test else None,
         "turnover (days)": test["turnover_time"][0] if test else None,
     }
@@ -60,21 +61,22 @@ def show(
     json: Json = False,
 ) -> None:
     """One run: its manifest, learning curve and results."""
-    from invrl import configs, runs
     from invrl.cli.train import show as show_results
+    from invrl.config import reading
+    from invrl.runs import directory
 
-    run = runs.find(name)
+    run = directory.find(name)
     manifest, content, log = run.read("manifest.json"), run.read("results.json"), run.metrics()
     if json:
         payload = {
             "manifest": manifest,
-            "config": configs.to_tree(run.config),
+            "config": reading.to_tree(run.config),
             "metrics": log,
             "results": content,
         }
         emit([], json_flag=True, payload=payload)
         return
-    say(f"[bold]{run.name}[/bold] ({runs.status(run)}), started {manifest['started']}")
+    say(f"[bold]{run.name}[/bold] ({directory.status(run)}), started {manifest['started']}")
     say(f"  {' '.join(manifest['argv'][1:])}")
     if log:
         import numpy as np

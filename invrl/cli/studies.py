@@ -33,8 +33,8 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def _found(places: list[Path] | None, needs_test: bool = True) -> list[Any]:
-    from invrl.comparison import order
     from invrl.errors import InvrlError
+    from invrl.scoring.comparison import order
     from invrl.tuning.study import below
 
     folders = places or [Path("runs")]
@@ -175,8 +175,8 @@ def _picture(out: Path, draw: Any) -> None:
 
 def _levels(studies: list[Any], words: list[str] | None) -> dict[str, float]:
     """Level lines: what the user gave, and the incumbent of the first study's best run."""
-    from invrl import runs
     from invrl.errors import InvrlError
+    from invrl.runs import directory
 
     levels = {}
     for word in words or []:
@@ -185,7 +185,7 @@ def _levels(studies: list[Any], words: list[str] | None) -> dict[str, float]:
             levels[name] = float(value)
         except ValueError:
             raise InvrlError(f"--level `{word}` is not NAME=VALUE", hint="such as optimum=0.8543") from None
-    for run in runs.below(studies[0].path):
+    for run in directory.below(studies[0].path):
         policies = run.read("results.json").get("splits", {}).get("test", {}).get("policies", {})
         if "incumbent" in policies:
             return {"incumbent": policies["incumbent"]["objective"][0], **levels}

@@ -40,12 +40,12 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a policy (or tune an incumbent), then score it beside the incumbents."""
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare(hosts)
-    from invrl import session
     from invrl.cli.options import load_config
-    from invrl.hosts import first, scratch
+    from invrl.devices.hosts import first, scratch
+    from invrl.training import session
 
     config_ = load_config(config, overrides, algo=algo, reg=reg, data=data, seed=seed)
     experiment = session.load_experiment(config_)
@@ -67,14 +67,15 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with an interrupted run, or lengthen one that ended (train.updates=+500)."""
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare(hosts)
-    from invrl import runs, session
-    from invrl.hosts import copied, first
+    from invrl.devices.hosts import copied, first
+    from invrl.runs import directory
+    from invrl.training import session
 
-    run = runs.find(name)
-    run = run if first() else runs.Run(copied(run.path))
+    run = directory.find(name)
+    run = run if first() else directory.Run(copied(run.path))
     changed = session.resumed_config(run, overrides or [])
     quiet = quiet or not first()
     content = _watched(lambda watch: session.resume(run, changed, watch), run, changed, quiet)
@@ -85,7 +86,7 @@ def resume(
 def _describe(experiment: Any, quiet: bool) -> None:
     if quiet:
         return
-    from invrl import placement
+    from invrl.devices import placement
 
     panel, config = experiment.panel, experiment.config
     parts = ", ".join(

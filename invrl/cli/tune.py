@@ -60,11 +60,11 @@ def tune(
     quiet: Quiet = False,
 ) -> None:
     """Search hyper-parameters; many trainings in one program. Run again, it goes on."""
-    from invrl import placement
+    from invrl.devices import placement
 
     placement.prepare()
-    from invrl import session
     from invrl.cli.options import load_config
+    from invrl.training import session
     from invrl.tuning import search, study
 
     base = load_config(config, overrides, algo=algo, reg=reg, data=data, seed=seed)
@@ -86,12 +86,13 @@ def tune(
 
 
 def _space(config: str | None, algo: str, words: list[str], only: bool) -> Any:
-    from invrl import configs, registry
+    from invrl import registry
+    from invrl.config import reading
     from invrl.tuning.space import space_of
 
     if only:
         return space_of(words)
-    return space_of(registry.get("algorithm", algo).space, configs.search_lines(config, algo), words)
+    return space_of(registry.get("algorithm", algo).space, reading.search_lines(config, algo), words)
 
 
 def _check(sampler: str, executor: str, halving: int) -> None:

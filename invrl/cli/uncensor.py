@@ -61,10 +61,10 @@ def uncensor(
     The sales stay in the new panel as the column `sales`, known only after the day.
     """
     from invrl.cli.data import _data
-    from invrl.demand.sources import source_panel
-    from invrl.demand.tabular import check_new
     from invrl.demand.uncensor import share_in_stock, uncensored
     from invrl.demand.uncensor_check import FULL, check_methods
+    from invrl.sources.contract import source_panel
+    from invrl.sources.files import check_new
 
     if out is None and not check:
         raise InvrlError("nowhere to write the panel", hint="--out demand.parquet, or --check")
@@ -102,7 +102,7 @@ def _report(panel: Any, found: Any, share: Any, by: str) -> list[dict[str, Any]]
 
 
 def _write(found: Any, out: Path, config: str | None) -> None:
-    from invrl.demand.tabular import write_panel
+    from invrl.sources.files import write_panel
 
     write_panel(found, out)
     say(f"wrote {out}: {found.pairs:,} pairs x {found.days} days, demand is an estimate (uncensored)")

@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl import hosts, placement
-from invrl.config import Features, Supply
+from invrl.config.schema import Features, Supply
 from invrl.demand.features import Known, Normaliser, features, numeric_static
 from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
+from invrl.devices import hosts, placement
 from invrl.errors import InvrlError
 from invrl.simulator import Episode
 

@@ -15,7 +15,7 @@ import numpy as np
 from flax import struct
 from jax import Array
 
-from invrl.config import Features
+from invrl.config.schema import Features
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError, nearest
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from invrl.config import Split
+from invrl.config.schema import Split
 from invrl.errors import InvrlError
 
 PARTS = ("train", "validation", "test")

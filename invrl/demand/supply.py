@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from invrl.config import Supply
+from invrl.config.schema import Supply
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from invrl.demand.columns import Columns, parse_dates
-from invrl.demand.table_file import TableFile, open_table
 from invrl.errors import InvrlError, nearest
+from invrl.tables.columns import Columns, parse_dates
+from invrl.tables.open import TableFile, open_table
 
 ROLES = (
     "unit", "date", "stockout", "inventory", "sales",

@@ -14,19 +14,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from invrl import placement, registry, results, session
-from invrl.config import Split, Supply
+from invrl import registry
+from invrl.config.schema import Split, Supply
 from invrl.demand.episodes import Dataset, Group, make_dataset
 from invrl.demand.splits import Part
+from invrl.devices import placement
 from invrl.errors import InvrlError
-from invrl.evaluation import Rule, classical, own_blocks, rounded
 from invrl.experiment import Experiment
 from invrl.metrics import prices, totals
 from invrl.pilot.contrast import ALL_DAYS
 from invrl.pilot.simulation import Design, MakeTrial, Trial, check_design, draw_starts, wave_starts
 from invrl.pilot.table import dense_table
-from invrl.runs import Run
+from invrl.runs.directory import Run
+from invrl.scoring import results
+from invrl.scoring.rules import Rule, classical, own_blocks, rounded
 from invrl.simulator import Action, cap, rollout
+from invrl.training import session
 
 
 class Policy(NamedTuple):

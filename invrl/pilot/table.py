@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from invrl.demand.columns import Columns
 from invrl.errors import InvrlError
 from invrl.pilot.columns import flags, load, per_unit, shares, start_days, unit_days
+from invrl.tables.columns import Columns
 
 NEVER = np.iinfo(np.int64).max
 """Start day of a control unit."""

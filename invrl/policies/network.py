@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from invrl.config import Network
+from invrl.config.schema import Network
 from invrl.policies.heads import Head, aim
 from invrl.simulator import Action, Observation
 

@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from invrl.config import Config, Data
-from invrl.demand.columns import Columns, resolve
+from invrl.config.schema import Config, Data
 from invrl.demand.episodes import scale_of
 from invrl.demand.features import Normaliser, numeric_static
 from invrl.demand.panel import Panel
-from invrl.demand.sources import source_panel
 from invrl.demand.splits import split
 from invrl.demand.supply import with_supply
-from invrl.demand.table_file import TableFile, open_table
 from invrl.errors import InvrlError
 from invrl.recommend.state import Layout, Names, State, words_in
-from invrl.runs import Run
-from invrl.session import load_normaliser
+from invrl.runs.directory import Run
+from invrl.sources.contract import source_panel
+from invrl.tables.columns import Columns, resolve
+from invrl.tables.open import TableFile, open_table
+from invrl.training.session import load_normaliser
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl import configs
-from invrl.config import Config, Data
-from invrl.demand.table_file import open_table, pyarrow
+from invrl.config import reading
+from invrl.config.schema import Config, Data
 from invrl.errors import InvrlError
-from invrl.recommend.batches import new_table
 from invrl.recommend.catalogue import coming, priors, read_ahead_file, read_catalogue
 from invrl.recommend.facts import BIT, Facts, Sources, check_history, history_days
 from invrl.recommend.orderer import Orderer, load_orderer
 from invrl.recommend.orders import Answer, Desk, flags_of
 from invrl.recommend.state import Layout, Names, State, pairs_in, read_layout, read_names, read_states
-from invrl.runs import Run
+from invrl.runs.directory import Run
+from invrl.tables.chunks import new_table
+from invrl.tables.open import open_table, pyarrow
 
 CHUNK = 1 << 16
 """Rows in memory at a time."""
@@ -140,11 +140,11 @@ def _check_lead_times(known: np.ndarray, names: Names, pair: np.ndarray, longest
 def with_limits(config: Config, words: Sequence[str]) -> Config:
     """The config with other limits of the day, given as `supply.KEY=VALUE`."""
     known = [f"supply.{limit}" for limit in LIMITS]
-    values = [configs.parse_override(word) for word in words]
+    values = [reading.parse_override(word) for word in words]
     for key, _ in values:
         if key not in known:
             raise InvrlError(f"`{key}` cannot change on the day", hint=f"only {', '.join(known)}")
-    return configs.with_values(config, values)
+    return reading.with_values(config, values)
 
 
 def recommend(job: Job, out: Path) -> dict[str, Any]:

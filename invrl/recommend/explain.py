@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from invrl.config import Config
+from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 from invrl.recommend.daily import Job, figures
 from invrl.recommend.facts import BIT, FLAGS, Facts

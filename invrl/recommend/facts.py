@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from invrl.config import Config
+from invrl.config.schema import Config
 from invrl.demand.features import WEEKS
-from invrl.demand.long import REGRESSORS
 from invrl.errors import InvrlError
 from invrl.recommend.catalogue import Catalogue, Coming, Priors
 from invrl.recommend.state import Layout, State
+from invrl.sources.long import REGRESSORS
 
 FLAGS = {
     "cold_start": "no demand history: it counts as selling its mean every day",

@@ -11,16 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl import checkpoints, registry
-from invrl.config import Config
+from invrl import registry
+from invrl.config.schema import Config
 from invrl.demand.features import Known, features
 from invrl.demand.supply import MAX_LEAD_TIME
 from invrl.errors import InvrlError
-from invrl.evaluation import Rule, classical, learned
 from invrl.policies.heads import aim
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend.catalogue import Catalogue
-from invrl.runs import Run
+from invrl.runs import checkpoints
+from invrl.runs.directory import Run
+from invrl.scoring.rules import Rule, classical, learned
 from invrl.simulator import Observation
 
 

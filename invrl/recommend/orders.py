@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl import placement
 from invrl.baselines.contract import expected_demand
-from invrl.config import Config
+from invrl.config.schema import Config
 from invrl.demand.episodes import Columns, Window, build_episode
+from invrl.devices import placement
 from invrl.recommend.facts import BIT, Facts
 from invrl.recommend.orderer import Orderer
 from invrl.recommend.state import State

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl.demand.columns import Columns, resolve
-from invrl.demand.long import ONE_WAREHOUSE, REGRESSORS, TINY
-from invrl.demand.table_file import TableFile, pyarrow
 from invrl.errors import InvrlError
-from invrl.recommend.batches import part, read_batches
+from invrl.sources.long import ONE_WAREHOUSE, REGRESSORS, TINY
+from invrl.tables.chunks import part, read_batches
+from invrl.tables.columns import Columns, resolve
+from invrl.tables.open import TableFile, pyarrow
 
 WHOLE = {"lead_time": 0, "review_period": 1, "due": 1}
 """Optional columns of whole days, and their least value."""

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from invrl import breakdown, pictures
-from invrl.intervals import Estimate, estimate
-from invrl.pictures import Frame, Scale
+from invrl.charts import svg
+from invrl.charts.svg import Frame, Scale
 from invrl.report.facts import Facts, cell_label, ink_of
 from invrl.report.headline import verdict
 from invrl.report.markup import (
@@ -23,6 +22,8 @@ from invrl.report.markup import (
     table,
     words,
 )
+from invrl.scoring import breakdown
+from invrl.scoring.intervals import Estimate, estimate
 
 CLASSES = {
     "velocity": "By velocity",
@@ -134,28 +135,28 @@ def _chart(found: list[Class], measure: str, ink: str) -> str:
     values = [unit * side[measure].mean for c in found for side in (c.mine, c.rival) if side]
     left = 14 + min(140.0, LETTER * max(len(c.name) for c in found))
     height = 22.0 * len(found)
-    frame = Frame(left, 8, SMALL - left - 14, height, pictures.around([0.0, *values], 0.06, 0.0), Scale(0, 1))
-    parts = [pictures.axes(frame, x_ticks=5, y_count=0)]
+    frame = Frame(left, 8, SMALL - left - 14, height, svg.around([0.0, *values], 0.06, 0.0), Scale(0, 1))
+    parts = [svg.axes(frame, x_ticks=5, y_count=0)]
     for k, c in enumerate(found):
         parts.append(_row(frame, c, measure, ink, frame.top + 22 * k + 11))
-    return pictures.svg(SMALL, height + 32, *parts, label=f"{MEASURES[measure][0]} by class")
+    return svg.svg(SMALL, height + 32, *parts, label=f"{MEASURES[measure][0]} by class")
 
 
 def _row(frame: Frame, c: Class, measure: str, ink: str, v: float) -> str:
     name, unit = MEASURES[measure]
     words = c.name if len(c.name) <= 22 else f"{c.name[:21]}…"
     mine = float(frame.across(unit * c.mine[measure].mean))
-    parts = [pictures.text(frame.left - 8, v + 3.5, words, "end", "tick")]
+    parts = [svg.text(frame.left - 8, v + 3.5, words, "end", "tick")]
     tip = f"{c.name}, {c.pairs:,} pairs: {name} {unit * c.mine[measure].mean:.2f}"
     if c.rival:
         other = float(frame.across(unit * c.rival[measure].mean))
-        parts.append(pictures.segment(mine, v, other, v, ink, "join"))
+        parts.append(svg.segment(mine, v, other, v, ink, "join"))
         parts.append(
-            pictures.marker(
+            svg.marker(
                 other, v, "circle", "incumbent", f"incumbent {unit * c.rival[measure].mean:.2f}", "ring"
             )
         )
-    parts.append(pictures.marker(mine, v, "circle", ink, tip))
+    parts.append(svg.marker(mine, v, "circle", ink, tip))
     return "".join(parts)
 
 

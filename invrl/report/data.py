@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from invrl import pictures
+from invrl.charts import svg
+from invrl.charts.svg import Frame, Scale, number
 from invrl.demand.describe import FAST, SLOW, describe
 from invrl.demand.panel import Panel
-from invrl.pictures import Frame, Scale, number
 from invrl.report.facts import Facts, data_label
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side, table, twice
 
@@ -97,13 +97,13 @@ def _total(facts: Facts, width: int) -> str:
     frame = Frame(46, 24, width - 56, 170, x, y)
     week = np.convolve(total, np.ones(7) / 7, "valid")
     spans = [
-        pictures.span(frame, part.measure - 0.5, part.stop - 0.5, PARTS[name])
+        svg.span(frame, part.measure - 0.5, part.stop - 0.5, PARTS[name])
         for name, part in facts.experiment.parts.items()
     ]
-    return pictures.svg(
-        width, 226, *spans, pictures.axes(frame, "", "units a day", _months(panel, width)),
-        pictures.line(frame, day, total, "text", "thin pale"),
-        pictures.line(frame, day[3 : 3 + week.size], week, "text") if panel.days >= 14 else "",
+    return svg.svg(
+        width, 226, *spans, svg.axes(frame, "", "units a day", _months(panel, width)),
+        svg.line(frame, day, total, "text", "thin pale"),
+        svg.line(frame, day[3 : 3 + week.size], week, "text") if panel.days >= 14 else "",
         label="Demand over time",
     )  # fmt: skip
 
@@ -127,10 +127,10 @@ def _velocity(d: dict[str, Any]) -> str:
     parts = []
     for k, (name, label) in enumerate(labels.items()):
         row, v = d["velocity"][name], frame.top + 40 * k
-        parts.append(pictures.text(frame.left - 8, v + 20, label, "end", "tick"))
+        parts.append(svg.text(frame.left - 8, v + 20, label, "end", "tick"))
         for share, ink, down in ((row["pairs"] / d["pairs"], "demand", 4), (row["demand_share"], "both", 18)):
             parts.append(_bar(frame, share, v + down, ink))
-    picture = pictures.svg(SMALL, 136, *parts, label="Pairs and demand by velocity")
+    picture = svg.svg(SMALL, 136, *parts, label="Pairs and demand by velocity")
     caption = "How many pairs sell fast, and how much of all demand is theirs."
     return figure(
         picture,
@@ -145,7 +145,7 @@ def _bar(frame: Frame, share: float, v: float, ink: str) -> str:
     right = max(float(frame.across(share)), frame.left + 0.6)
     label = f"{100 * share:.0f} %" if share >= 0.01 or share == 0 else "< 1 %"
     bar = f'<path class="bar ink-{ink}" d="M{frame.left:.1f},{v:.1f}H{right:.1f}v12H{frame.left:.1f}z"/>'
-    return bar + pictures.text(right + 6, v + 10, label, "start", "tick")
+    return bar + svg.text(right + 6, v + 10, label, "start", "tick")
 
 
 def _weekdays(d: dict[str, Any]) -> str:
@@ -158,10 +158,10 @@ def _weekdays(d: dict[str, Any]) -> str:
     frame = Frame(44, 22, SMALL - 54, 90, Scale(-0.6, change.size - 0.4), Scale(-reach, reach))
     marks = [(float(k), name) for k, name in enumerate(known)]
     axes, bars = (
-        pictures.axes(frame, "", "% of the mean day", marks, 3),
-        pictures.columns(frame, at, change, "both", 0.6),
+        svg.axes(frame, "", "% of the mean day", marks, 3),
+        svg.columns(frame, at, change, "both", 0.6),
     )
-    picture = pictures.svg(SMALL, 136, axes, bars, label="Demand by weekday")
+    picture = svg.svg(SMALL, 136, axes, bars, label="Demand by weekday")
     return figure(picture, "Demand of each weekday against the mean day.", title="Week")
 
 
@@ -175,8 +175,8 @@ def _example(panel: Panel, name: str, row: dict[str, Any]) -> str:
     day = np.arange(demand.size, dtype=float)
     x, y = Scale(-0.6, demand.size - 0.4), Scale(0.0, 1.06 * max(float(demand.max()), 1.0))
     frame = Frame(38, 10, EXAMPLE - 44, 70, x, y)
-    axes = pictures.axes(frame, "", "", _months(panel, EXAMPLE), 3)
-    bars = pictures.columns(frame, day, demand, "demand", 0.9)
-    picture = pictures.svg(EXAMPLE, 106, axes, bars, label=f"Demand of the {name} pair")
+    axes = svg.axes(frame, "", "", _months(panel, EXAMPLE), 3)
+    bars = svg.columns(frame, day, demand, "demand", 0.9)
+    picture = svg.svg(EXAMPLE, 106, axes, bars, label=f"Demand of the {name} pair")
     title = f"{name.capitalize()} pair: {row['pair']}"
     return figure(picture, f"{number(row['mean'])} units a day.", title=title)

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from invrl import comparison, registry, session
-from invrl.comparison import Cell, Comparison
-from invrl.config import Config
+from invrl import registry
+from invrl.config.schema import Config
 from invrl.demand.panel import Panel
 from invrl.demand.splits import PARTS
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
-from invrl.runs import Run
+from invrl.runs.directory import Run
+from invrl.scoring import comparison
+from invrl.scoring.comparison import Cell, Comparison
+from invrl.training import session
 
 SPLITS = ("test", "validation")
 

@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from invrl import pictures, registry
-from invrl.comparison import Cell
+from invrl import registry
+from invrl.charts import svg
+from invrl.charts.svg import Frame, Scale
 from invrl.experiment import Experiment
-from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, form_ink, form_order, ink_of
 from invrl.report.markup import Label, figure, legend, make_section, place_labels, twice
-from invrl.results import with_factor
-from invrl.training import weighted_means
+from invrl.scoring.comparison import Cell
+from invrl.scoring.results import with_factor
+from invrl.training.trainer import weighted_means
 
 SHAPES = {"ds": "circle", "ddpg": "square", "ppo": "triangle", "clairvoyant": "diamond"}
 FACTORS = np.linspace(-1.5, 3.5, 31)
@@ -83,19 +84,19 @@ def draw(cells: list[Cell], curves: list[Curve], main: str, width: int) -> str:
     for cell in cells:
         u, v = float(frame.across(_turnover(cell))), float(frame.up(_rate(cell)))
         kind = "chosen" if cell.name == main else ""
-        marks.append(pictures.marker(u, v, _shape(cell), ink_of(cell), _tip(cell), kind))
+        marks.append(svg.marker(u, v, _shape(cell), ink_of(cell), _tip(cell), kind))
         short = cell.reg.upper() if cell.reg else cell_label(cell)  # the shape tells the algorithm
         labels.append(Label(u, v, short if width < 500 else cell_label(cell), ink_of(cell)))
     taken = [place for curve in curves for place in _places(frame, curve)]
-    return pictures.svg(
-        width, height, pictures.axes(frame, "turnover time, days", "stockout rate, %", 6, 5),
+    return svg.svg(
+        width, height, svg.axes(frame, "turnover time, days", "stockout rate, %", 6, 5),
         lines, place_labels(labels, frame, taken), *marks, label="Stockout rate against turnover time",
     )  # fmt: skip
 
 
 def _limits(cells: list[Cell], curves: list[Curve]) -> tuple[Scale, Scale]:
     """Room for every cell, and for the part of the curves that is near them."""
-    x = pictures.around([_turnover(cell) for cell in cells], 0.18, 0.0)
+    x = svg.around([_turnover(cell) for cell in cells], 0.18, 0.0)
     rates = [_rate(cell) for cell in cells]
     near = [
         100 * rate
@@ -103,12 +104,12 @@ def _limits(cells: list[Cell], curves: list[Curve]) -> tuple[Scale, Scale]:
         for rate, days in zip(curve.stockout_rate, curve.turnover_time, strict=True)
         if x.low <= days <= x.high and 0.7 * min(rates) < 100 * rate < 1.3 * max(rates)
     ]
-    return x, pictures.around([*rates, *near], 0.12, 0.0)
+    return x, svg.around([*rates, *near], 0.12, 0.0)
 
 
 def _curve(frame: Frame, curve: Curve, k: int) -> str:
     """The line; the first also bears its factors."""
-    drawn = pictures.line(
+    drawn = svg.line(
         frame, curve.turnover_time, 100 * curve.stockout_rate, "incumbent", "dashed" if k else ""
     )
     return drawn + ("" if k else _factors(frame, curve))
@@ -120,8 +121,8 @@ def _factors(frame: Frame, curve: Curve) -> str:
     inside = (days >= frame.x.low) & (days <= frame.x.high) & (rate >= frame.y.low) & (rate <= frame.y.high)
     places = zip(WHOLE[inside], frame.across(days[inside]), frame.up(rate[inside]), strict=True)
     return "".join(
-        pictures.marker(u, v, "small", "incumbent", f"safety factor {z:g}")
-        + pictures.text(u + 6, v - 6, f"z = {z:g}", "start", "tick")
+        svg.marker(u, v, "small", "incumbent", f"safety factor {z:g}")
+        + svg.text(u + 6, v - 6, f"z = {z:g}", "start", "tick")
         for z, u, v in places
     )
 
@@ -129,7 +130,7 @@ def _factors(frame: Frame, curve: Curve) -> str:
 def _places(frame: Frame, curve: Curve) -> list[tuple[float, float]]:
     fine = np.linspace(curve.factor[0], curve.factor[-1], 90)
     days, rate = (np.interp(fine, curve.factor, v) for v in (curve.turnover_time, 100 * curve.stockout_rate))
-    u, v = pictures.within(frame, days, rate)
+    u, v = svg.within(frame, days, rate)
     known = np.isfinite(u)
     return list(zip(u[known].tolist(), v[known].tolist(), strict=True))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from invrl import comparison
 from invrl.report.facts import Facts, form_order
 from invrl.report.markup import Markup, graded, make_section, small, table, words
+from invrl.scoring import comparison
 
 
 def section(facts: Facts) -> str:

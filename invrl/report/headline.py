@@ -6,9 +6,9 @@ import datetime
 from typing import Any
 
 from invrl import registry
-from invrl.intervals import Estimate, estimate
 from invrl.report.facts import Facts, cell_label, data_label
 from invrl.report.markup import emphasised, tile, words
+from invrl.scoring.intervals import Estimate, estimate
 
 FORMS = {
     "none": "the network puts out orders",

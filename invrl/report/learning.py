@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from invrl import curves, pictures, registry, session
-from invrl.comparison import Cell
-from invrl.curves import GROUPS, Line, Panel
-from invrl.evaluation import Rule, classical, make_simulate
+from invrl import registry
+from invrl.charts import learning, svg
+from invrl.charts.learning import GROUPS, Line, Panel
+from invrl.charts.svg import Frame, Scale
 from invrl.experiment import Experiment
-from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, form_ink, form_order
 from invrl.report.markup import SMALL, figure, folded, legend, make_section, side_by_side, table, words
-from invrl.runs import Run
+from invrl.runs.directory import Run
+from invrl.scoring.comparison import Cell
+from invrl.scoring.rules import Rule, classical, make_simulate
+from invrl.training import session
 
 DIAGNOSTICS = ("stockout", "turnover", "bellman", "q", "explained", "kl", "bound", "zero", "gradient")
 
@@ -39,7 +41,7 @@ def _learning(facts: Facts, algo: str) -> str:
     """All runs of one algorithm; those of the chosen configurations stand out."""
     chosen = {name for cell in facts.comparison.cells for name in cell.runs}
     found = [run for run in facts.found.values() if run.config.algo == algo]
-    lines = curves.panels(found, ["objective"])[0].lines
+    lines = learning.panels(found, ["objective"])[0].lines
     lines = [line for line in lines if line.key == "validation_objective"]
     level = _rival_on_validation(facts)
     inks = {run.name: form_ink(run.config.reg) for run in found}
@@ -81,24 +83,22 @@ def _chart(
     """
     group, lines = panel
     values = [line.value for line in lines]
-    low, high = curves.focus(values)
+    low, high = learning.focus(values)
     if level is not None:
         pad = 0.05 * (high - low)
         low, high = min(low, level - pad), max(high, level + pad)
-    y = _log_scale(values) if curves.wants_log(panel) else Scale(low, high)
+    y = _log_scale(values) if learning.wants_log(panel) else Scale(low, high)
     last = max(float(line.update[-1]) for line in lines)
     frame = Frame(44, 24, SMALL - 54, 150, Scale(0.0, last), y)
     drawn = [
-        pictures.line(frame, line.update, line.value, inks[line.run], _kind(line, lines[0].key, kept))
+        svg.line(frame, line.update, line.value, inks[line.run], _kind(line, lines[0].key, kept))
         for line in lines
     ]
     ends = [_dot(frame, line, inks[line.run], kept[line.run]) for line in lines if kept and line.run in kept]
     if level is not None:
         v = float(frame.up(level))
-        drawn.append(pictures.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
-    return pictures.svg(
-        SMALL, 216, pictures.axes(frame, "updates", group.title), *drawn, *ends, label=group.title
-    )
+        drawn.append(svg.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
+    return svg.svg(SMALL, 216, svg.axes(frame, "updates", group.title), *drawn, *ends, label=group.title)
 
 
 def _kind(line: Line, main: str, kept: dict[str, int] | None) -> str:
@@ -115,9 +115,7 @@ def _log_scale(values: list[np.ndarray]) -> Scale:
 def _dot(frame: Frame, line: Line, ink: str, update: int) -> str:
     k = int(np.argmin(np.abs(line.update - update)))
     u, v = float(frame.across(line.update[k])), float(frame.up(line.value[k]))
-    return pictures.marker(
-        u, v, "small", ink, f"{line.run}: {line.value[k]:.4g} at update {line.update[k]:,}"
-    )
+    return svg.marker(u, v, "small", ink, f"{line.run}: {line.value[k]:.4g} at update {line.update[k]:,}")
 
 
 def _diagnostics(facts: Facts, cells: list[Cell]) -> str:
@@ -128,7 +126,7 @@ def _diagnostics(facts: Facts, cells: list[Cell]) -> str:
     wanted = [name for name in DIAGNOSTICS if logged & set(GROUPS[name].keys)]
     entries = legend([(form_ink(run.config.reg), "line", run.config.reg.upper()) for run in chosen])
     return side_by_side(
-        *(figure(_chart(panel, inks), _tells(panel), entries) for panel in curves.panels(chosen, wanted))
+        *(figure(_chart(panel, inks), _tells(panel), entries) for panel in learning.panels(chosen, wanted))
     )
 
 

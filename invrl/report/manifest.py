@@ -7,10 +7,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from invrl.pictures import number
+from invrl.charts.svg import number
 from invrl.report.facts import Facts, validation_score
 from invrl.report.markup import folded, make_section, table
-from invrl.runs import Run
+from invrl.runs.directory import Run
 
 
 def section(facts: Facts) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from invrl.pictures import Frame, text
+from invrl.charts.svg import Frame, text
 
 WIDE, NARROW = 860, 360
 """Widths of the two drawings of a figure that fills the page: for a desk, for a phone."""

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from invrl import pictures, registry, session
+from invrl import registry
+from invrl.charts import svg
+from invrl.charts.svg import Frame, Scale
 from invrl.demand.episodes import scale_of
-from invrl.evaluation import classical
-from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, ink_of, narrowed, slowest
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side, words
-from invrl.trace import Columns, trace
+from invrl.scoring.rules import classical
+from invrl.scoring.trace import Columns, trace
+from invrl.training import session
 
 EACH = 4
 """Best pairs shown, and as many of the worst."""
@@ -102,7 +104,7 @@ def _story(facts: Facts, pair: int) -> str:
         )
 
     return (
-        f"Sells {pictures.number(float(scale[pair]))} a day; lead time {days}, review every "
+        f"Sells {svg.number(float(scale[pair]))} a day; lead time {days}, review every "
         f"{f'{period} days' if period > 1 else 'day'}. Stockout rate, %: {measure('stockout_rate', 100)}. "
         f"Turnover time, days: {measure('turnover_time', 1)}."
     )
@@ -120,31 +122,29 @@ def _picture(mine: Columns, rival: Columns | None, ink: str) -> str:
     orders = Frame(40, 166, SMALL - 46, 34, x, Scale(0.0, 1.06 * max(most, 1.0)))
     parts = [
         _warm_up(stock, mine),
-        pictures.axes(stock, "", "units", [], 4),
-        pictures.columns(stock, day, mine["demand"], "demand", 0.76),
+        svg.axes(stock, "", "units", [], 4),
+        svg.columns(stock, day, mine["demand"], "demand", 0.76),
     ]
     if rival is not None:
-        parts.append(pictures.line(stock, *pictures.steps(day, rival["on_hand"]), "incumbent", "thin dashed"))
-    parts.append(pictures.line(stock, *pictures.steps(day, mine["on_hand"]), ink))
+        parts.append(svg.line(stock, *svg.steps(day, rival["on_hand"]), "incumbent", "thin dashed"))
+    parts.append(svg.line(stock, *svg.steps(day, mine["on_hand"]), ink))
     parts.append(_stockouts(stock, mine, day))
-    parts.append(pictures.axes(orders, "", "orders", _dates(dates), 2))
+    parts.append(svg.axes(orders, "", "orders", _dates(dates), 2))
     if rival is not None:
-        parts.append(pictures.columns(orders, day + 0.22, rival["order"], "incumbent pale", 0.38))
-    parts.append(pictures.columns(orders, day - 0.2, mine["order"], ink, 0.42))
-    return pictures.svg(
-        SMALL, 222, *parts, _tips(stock, orders, mine), label="Demand, stock on hand and orders"
-    )
+        parts.append(svg.columns(orders, day + 0.22, rival["order"], "incumbent pale", 0.38))
+    parts.append(svg.columns(orders, day - 0.2, mine["order"], ink, 0.42))
+    return svg.svg(SMALL, 222, *parts, _tips(stock, orders, mine), label="Demand, stock on hand and orders")
 
 
 def _warm_up(frame: Frame, mine: Columns) -> str:
     first = int(np.argmax(mine["measured"])) if mine["measured"].any() else 0
-    return pictures.span(frame, -0.6, first - 0.5, "shade") if first else ""
+    return svg.span(frame, -0.6, first - 0.5, "shade") if first else ""
 
 
 def _stockouts(frame: Frame, mine: Columns, day: np.ndarray) -> str:
     """A red foot under the days that end without stock."""
     foot = Frame(frame.left, frame.bottom + 1, frame.width, 5, frame.x, Scale(0.0, 1.0))
-    return pictures.columns(foot, day, (mine["inventory"] <= 0).astype(float), "worse", 0.76)
+    return svg.columns(foot, day, (mine["inventory"] <= 0).astype(float), "worse", 0.76)
 
 
 def _dates(dates: np.ndarray) -> list[tuple[float, str]]:
@@ -157,7 +157,7 @@ def _tips(stock: Frame, orders: Frame, mine: Columns) -> str:
     """What happened on each day, under the pointer."""
     wide = stock.width / (stock.x.high - stock.x.low)
     rows = zip(*(mine[name] for name in ("date", "demand", "on_hand", "order", "inventory")), strict=True)
-    number = pictures.number
+    number = svg.number
     return "".join(
         f'<rect class="hit" x="{stock.left + wide * (k + 0.1):.1f}" y="{stock.top}" width="{wide:.1f}" '
         f'height="{orders.bottom - stock.top}"><title>{date}: on hand {number(float(on_hand))}, demand '

@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from invrl import pictures, placement, session
 from invrl.baselines.contract import expected_demand
-from invrl.comparison import Cell
-from invrl.evaluation import Rule, rounded
+from invrl.charts import svg
+from invrl.charts.svg import Frame, Scale
+from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import totals
-from invrl.pictures import Frame, Scale
 from invrl.report.facts import Facts, cell_label, ink_of, narrowed, slowest
 from invrl.report.markup import SMALL, figure, make_section, side_by_side, words
+from invrl.scoring.comparison import Cell
+from invrl.scoring.rules import Rule, rounded
 from invrl.simulator import cap, rollout
+from invrl.training import session
 
 PAIRS = 200
 """Pairs whose reviews are looked at."""
@@ -130,11 +132,11 @@ def _orders(cell: Cell, seen: Decisions, limits: tuple[Scale, Scale]) -> str:
     x, y = few.position / few.recent, few.order / few.recent
     frame = Frame(40, 24, SMALL - 50, 186, *limits)
     top = min(1.0, limits[1].high)
-    guide = pictures.line(frame, np.array([1.0 - top, 1.0]), np.array([top, 0.0]), "incumbent", "dashed")
+    guide = svg.line(frame, np.array([1.0 - top, 1.0]), np.array([top, 0.0]), "incumbent", "dashed")
     median = running_median(seen.position / seen.recent, seen.order / seen.recent, limits[0])
-    marks = [pictures.cloud(frame, x, y, ink_of(cell)), guide, pictures.line(frame, *median, "text")]
-    axes = pictures.axes(frame, "inventory position", "order")
-    picture = pictures.svg(SMALL, 252, axes, *marks, label=f"Orders of {cell_label(cell)}")
+    marks = [svg.cloud(frame, x, y, ink_of(cell)), guide, svg.line(frame, *median, "text")]
+    axes = svg.axes(frame, "inventory position", "order")
+    picture = svg.svg(SMALL, 252, axes, *marks, label=f"Orders of {cell_label(cell)}")
     return figure(picture, f"{TELLS.get(cell.reg or '', '')} {_zero_share(seen)}", title=cell_label(cell))
 
 
@@ -170,10 +172,10 @@ def _levels(cell: Cell, seen: Decisions) -> str:
     low = max(float(np.quantile(np.minimum(x, y), 0.01)), 1e-2) / 1.5
     both = Scale(low, float(np.maximum(x, y).max()) * 1.3, log=True)
     frame = Frame(44, 24, SMALL - 54, 186, both, both)
-    guide = pictures.segment(frame.left, frame.bottom, frame.right, frame.top, "incumbent", "dashed")
+    guide = svg.segment(frame.left, frame.bottom, frame.right, frame.top, "incumbent", "dashed")
     heads = "forecast until the next order arrives, units", "level ordered up to, units"
-    marks = [pictures.axes(frame, *heads, y_count=6), guide, pictures.cloud(frame, x, y, ink_of(cell))]
-    picture = pictures.svg(SMALL, 252, *marks, label="Base-stock level against forecast")
+    marks = [svg.axes(frame, *heads, y_count=6), guide, svg.cloud(frame, x, y, ink_of(cell))]
+    picture = svg.svg(SMALL, 252, *marks, label="Base-stock level against forecast")
     ratio = np.quantile(y / np.maximum(x, 1e-9), [0.25, 0.5, 0.75])
     caption = (
         "Inventory position after the order (the base-stock level) against the forecast, on reviews that "
@@ -188,23 +190,21 @@ def _coefficients(facts: Facts, cell: Cell, seen: Decisions) -> str:
     own = facts.experiment.panel.regressors is not None
     names = (*(f"input {k} of the data" for k in range(1, 5)), "constant") if own else FEATURES
     found = np.quantile(seen.raw, [0.05, 0.25, 0.5, 0.75, 0.95], axis=1).T  # [A, 5]
-    x = pictures.around([0.0, *found.ravel()], 0.08)
+    x = svg.around([0.0, *found.ravel()], 0.08)
     frame = Frame(164, 8, SMALL - 178, 34.0 * len(found), x, Scale(0, 1))
     zero = float(frame.across(0.0))
     parts = [
-        pictures.axes(frame, x_ticks=5, y_count=0),
-        pictures.segment(zero, frame.top, zero, frame.bottom, "text", "thin"),
+        svg.axes(frame, x_ticks=5, y_count=0),
+        svg.segment(zero, frame.top, zero, frame.bottom, "text", "thin"),
     ]
     for k, (name, row) in enumerate(zip(names, found, strict=False)):
         v = frame.top + 34 * k + 17
         ends = frame.across(row)
-        parts.append(pictures.text(frame.left - 8, v + 3.5, name, "end", "tick"))
-        parts.append(pictures.segment(ends[0], v, ends[4], v, ink_of(cell), "thin"))
-        parts.append(pictures.segment(ends[1], v, ends[3], v, ink_of(cell), "thick"))
-        parts.append(
-            pictures.marker(float(ends[2]), v, "circle", ink_of(cell), f"{name}: median {row[2]:.2f}")
-        )
-    picture = pictures.svg(SMALL, frame.bottom + 26, *parts, label="Coefficients by feature")
+        parts.append(svg.text(frame.left - 8, v + 3.5, name, "end", "tick"))
+        parts.append(svg.segment(ends[0], v, ends[4], v, ink_of(cell), "thin"))
+        parts.append(svg.segment(ends[1], v, ends[3], v, ink_of(cell), "thick"))
+        parts.append(svg.marker(float(ends[2]), v, "circle", ink_of(cell), f"{name}: median {row[2]:.2f}"))
+    picture = svg.svg(SMALL, frame.bottom + 26, *parts, label="Coefficients by feature")
     caption = (
         "The weights that the network gives to each demand feature, over reviews: dot the median, thick "
         "line the middle half, thin line nine in ten. Training starts at 0.25 for each of the four and 0 "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from invrl import pictures, registry
-from invrl.configs import to_tree
-from invrl.pictures import Frame, Scale
+from invrl import registry
+from invrl.charts import svg
+from invrl.charts.svg import Frame, Scale
+from invrl.config.reading import to_tree
 from invrl.report.facts import Facts, form_ink, form_order, validation_score
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side
-from invrl.runs import Run
+from invrl.runs.directory import Run
 from invrl.tuning.curve import Trials, expected, merged
 from invrl.tuning.study import read_study
 
@@ -55,18 +56,18 @@ def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
     level = facts.rival.means["objective"].mean if facts.rival else None
     values = [*np.concatenate(lines), *([level] if level is not None else [])]
     most = max(line.size for line in lines)
-    frame = Frame(44, 24, SMALL - 54, 150, Scale(0.8, most + 0.2), pictures.around(values, 0.1))
+    frame = Frame(44, 24, SMALL - 54, 150, Scale(0.8, most + 0.2), svg.around(values, 0.1))
     drawn = [
-        pictures.line(frame, np.arange(1, line.size + 1), line, form_ink(t.reg)) + _dots(frame, line, t)
+        svg.line(frame, np.arange(1, line.size + 1), line, form_ink(t.reg)) + _dots(frame, line, t)
         for t, line in zip(trials, lines, strict=True)
     ]
     if level is not None:
         v = float(frame.up(level))
-        drawn.append(pictures.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
+        drawn.append(svg.segment(frame.left, v, frame.right, v, "incumbent", "dashed"))
     stride = max(1, most // 8)
     marks = [(float(k), str(k)) for k in range(1, most + 1, stride)]
-    axes = pictures.axes(frame, "configurations tried", "objective", marks)
-    picture = pictures.svg(SMALL, 216, axes, *drawn, label="Tuning curve")
+    axes = svg.axes(frame, "configurations tried", "objective", marks)
+    picture = svg.svg(SMALL, 216, axes, *drawn, label="Tuning curve")
     caption = (
         f"Expected objective on {facts.split} days of the policy that validation picks, when only so many "
         "of the configurations are tried, in random order. A line that is *low from the start* needs "
@@ -79,7 +80,7 @@ def _figure(facts: Facts, algo: str, trials: list[Trials]) -> str:
 
 def _dots(frame: Frame, line: np.ndarray, trials: Trials) -> str:
     return "".join(
-        pictures.marker(
+        svg.marker(
             float(frame.across(k + 1)),
             float(frame.up(value)),
             "small",

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl import checkpoints, registry, results, session
-from invrl.comparison import GRID_MEASURES, plus_minus, same_data, signed
+from invrl import registry
 from invrl.errors import InvrlError
-from invrl.intervals import Estimate, interval, resampled
-from invrl.runs import Run
+from invrl.runs import checkpoints
+from invrl.runs.directory import Run
+from invrl.scoring import results
+from invrl.scoring.comparison import GRID_MEASURES, plus_minus, same_data, signed
+from invrl.scoring.intervals import Estimate, interval, resampled
+from invrl.training import session
 from invrl.tuning.study import Study, tested, trials_of
 
 FACTORS = np.linspace(-1.0, 4.0, 21)

@@ -21,14 +21,15 @@ import numpy as np
 from jax import Array
 from jax.sharding import PartitionSpec
 
-from invrl import placement, registry
+from invrl import registry
 from invrl.algorithms.contract import Metrics
-from invrl.config import Config
-from invrl.evaluation import learned, make_run, measured
+from invrl.config.schema import Config
+from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import Prices, Totals
+from invrl.scoring.rules import learned, make_run, measured
 from invrl.simulator import Episode
-from invrl.training import Loop, advance, finished, non_finite, start, weighted_means
+from invrl.training.trainer import Loop, advance, finished, non_finite, start, weighted_means
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from invrl.curves import COLOURS
+from invrl.charts.learning import COLOURS
 from invrl.tuning.curve import Trials, curve
 from invrl.tuning.frontier import Frontier, at_equal_stockout, common_rates
 

@@ -9,13 +9,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from invrl import checkpoints, configs, placement, runs, session, training
-from invrl.comparison import GRID_MEASURES
-from invrl.config import Config
+from invrl.config import reading
+from invrl.config.schema import Config
 from invrl.demand.panel import Panel
-from invrl.evaluation import learned, make_sums, measured
+from invrl.devices import placement
 from invrl.experiment import Experiment
-from invrl.runs import Run
+from invrl.runs import checkpoints, directory
+from invrl.runs.directory import Run
+from invrl.scoring.comparison import GRID_MEASURES
+from invrl.scoring.rules import learned, make_sums, measured
+from invrl.training import session, trainer
 from invrl.tuning.lanes import Job, Program, make_program, run, shape_of, width_for
 from invrl.tuning.space import ADAPTIVE, BATCH
 from invrl.tuning.study import Study, best_of, pending, tested, trials_of
@@ -126,7 +129,7 @@ def finish(study: Study, panel: Panel) -> list[Run]:
     best = best_of(trials)
     _test_all(study, panel)
     config = study.job(best.number, best.seeds[0]).config
-    (study.path / "best.toml").write_text(configs.to_toml(config), encoding="utf-8")
+    (study.path / "best.toml").write_text(reading.to_toml(config), encoding="utf-8")
     return [_best_run(study, panel, best.number, seed, len(trials)) for seed in best.seeds]
 
 
@@ -138,13 +141,13 @@ def _test_all(study: Study, panel: Panel) -> None:
     for members in _by_shape(jobs, lambda job: job.config):
         shape = shape_of(members[0].config)
         experiment = Experiment(shape, panel)
-        like = training.start(experiment).best
+        like = trainer.start(experiment).best
         sums, test = make_sums(learned(experiment.policy), shape), experiment.whole("test")
         for job in members:
             trial, seed, _ = job.label
             params = checkpoints.load(study.policy(trial, seed), like)
             values = measured(test, sums(params, test), job.config)  # its prices
-            means = training.weighted_means(experiment, "test", values)
+            means = trainer.weighted_means(experiment, "test", values)
             checkpoints.save(study.pairs(trial, seed), {m: np.float32(values[m]) for m in GRID_MEASURES})
             study.append("test.jsonl", {"trial": trial, "seed": seed, "test": means})
 
@@ -160,8 +163,8 @@ def _best_run(study: Study, panel: Panel, trial: int, seed: int, trials: int) ->
     experiment = Experiment(config, panel)
     record = next(r for r in study.records() if (r["trial"], r["seed"]) == (trial, seed))
     (place.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-    (place.path / "config.toml").write_text(configs.to_toml(config), encoding="utf-8")
-    about = runs.manifest(study.plan.fingerprint, placement.describe(), seed)
+    (place.path / "config.toml").write_text(reading.to_toml(config), encoding="utf-8")
+    about = directory.manifest(study.plan.fingerprint, placement.describe(), seed)
     origin = {"study": study.name, "trial": trial, "trials": trials, "seconds": {"wall": record["seconds"]}}
     place.write("manifest.json", about | origin)
     (place.path / "metrics.jsonl").write_bytes(study.curve(trial, seed).read_bytes())
@@ -172,9 +175,9 @@ def _best_run(study: Study, panel: Panel, trial: int, seed: int, trials: int) ->
     return place
 
 
-def _ended_loop(experiment: Experiment, study: Study, record: dict) -> training.Loop:
+def _ended_loop(experiment: Experiment, study: Study, record: dict) -> trainer.Loop:
     """What scoring needs of a run that a study trained."""
-    loop = training.start(experiment)
+    loop = trainer.start(experiment)
     best = checkpoints.load(study.policy(record["trial"], record["seed"]), loop.best)
     return replace(
         loop, best=best, best_update=np.asarray(record["best_update"]), update=np.asarray(record["updates"]),

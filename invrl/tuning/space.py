@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl import configs
-from invrl.config import Config
+from invrl.config import reading
+from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 
 KINDS = ("log", "uniform", "choice")
@@ -53,7 +53,7 @@ def parse(key: str, text: Any) -> Dimension:
         InvrlError: naming the key and what is wrong.
     """
     kind, *words = str(text).split()
-    known = [name for name, _ in configs.flatten(configs.to_tree(Config()))]
+    known = [name for name, _ in reading.flatten(reading.to_tree(Config()))]
     if key not in known:
         raise InvrlError(f"search space: no key `{key}`", hint=nearest(key, known))
     if kind not in KINDS or not words:
@@ -72,7 +72,7 @@ def parse(key: str, text: Any) -> Dimension:
 def _choice(word: str) -> Any:
     if "," in word:
         return [_choice(part) for part in word.split(",") if part]
-    return configs.parse_override(f"x={word}")[1]
+    return reading.parse_override(f"x={word}")[1]
 
 
 def space_of(*tables: Mapping[str, Any] | Iterable[str]) -> tuple[Dimension, ...]:

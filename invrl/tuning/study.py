@@ -24,10 +24,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl import checkpoints, configs
-from invrl.config import Config
+from invrl.config import reading
+from invrl.config.schema import Config
 from invrl.errors import InvrlError
-from invrl.runs import read_lines, write_json
+from invrl.runs import checkpoints
+from invrl.runs.directory import read_lines, write_json
 from invrl.tuning.lanes import Job
 from invrl.tuning.space import ADAPTIVE, BATCH, SAMPLERS, Dimension, History, most, parse
 
@@ -43,7 +44,7 @@ class Plan(NamedTuple):
 
     def to_tree(self) -> dict[str, Any]:
         return {
-            "config": configs.to_tree(self.config),
+            "config": reading.to_tree(self.config),
             "space": {d.key: str(d) for d in self.space},
             "sampler": self.sampler, "halving": self.halving, "data_fingerprint": self.fingerprint,
         }  # fmt: skip
@@ -99,7 +100,7 @@ class Study:
     def job(self, trial: int, seed: int) -> Job:
         """The training run of a trial and a seed, from its start."""
         values = self.values(trial)
-        config = configs.with_values(self.plan.config, values.items())
+        config = reading.with_values(self.plan.config, values.items())
         return Job(replace(config, seed=seed), (trial, seed, values))
 
     def save(self, job: Job, pruned: bool = False) -> None:
@@ -142,7 +143,7 @@ def open_study(path: Path, plan: Plan) -> Study:
 
 
 def _refuse_other(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    before, now = (dict(configs.flatten(json.loads(json.dumps(tree)))) for tree in (old, new))
+    before, now = (dict(reading.flatten(json.loads(json.dumps(tree)))) for tree in (old, new))
     odd = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if odd:
         raise InvrlError(
@@ -161,7 +162,7 @@ def read_study(path: Path) -> Study:
         raise InvrlError(f"{path}/study.json is damaged: {error}") from None
     space = tuple(parse(key, line) for key, line in tree["space"].items())
     plan = Plan(
-        configs.build(tree["config"]), space, tree["sampler"], tree["halving"], tree["data_fingerprint"]
+        reading.build(tree["config"]), space, tree["sampler"], tree["halving"], tree["data_fingerprint"]
     )
     return Study(path, plan)
 

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from invrl import configs
-from invrl.config import Config
+from invrl.config import reading
+from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 
 SCHEMA = 1
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def config(self) -> Config:
-        return configs.build(configs.read(self.path / "config.toml"))
+        return reading.build(reading.read(self.path / "config.toml"))
 
     @property
     def last(self) -> Path:
@@ -129,7 +129,7 @@ def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Ru
             raise InvrlError(
                 f"cannot make {run.path}: {error.strerror}", hint="choose another --out"
             ) from None
-    (run.path / "config.toml").write_text(configs.to_toml(config), encoding="utf-8")
+    (run.path / "config.toml").write_text(reading.to_toml(config), encoding="utf-8")
     run.write("manifest.json", manifest)
     return run
 
@@ -156,7 +156,7 @@ def manifest(fingerprint: str, devices: dict[str, Any], seed: int) -> dict[str, 
 
 def _git_state() -> dict[str, Any]:
     """Commit and uncommitted changes of the package's own checkout, if it is one."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
 
     def git(*words: str) -> str:
         return subprocess.run(

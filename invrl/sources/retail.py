@@ -8,9 +8,11 @@ from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 
-from invrl.demand.generators import numbered, real, whole
 from invrl.demand.panel import Panel
-from invrl.demand.retail_law import (
+from invrl.devices.memory import refuse_too_large
+from invrl.errors import InvrlError, nearest
+from invrl.sources.options import numbered, real, whole
+from invrl.sources.retail_law import (
     CATEGORIES,
     Skus,
     assortment,
@@ -19,8 +21,6 @@ from invrl.demand.retail_law import (
     festival_strength,
     sales,
 )
-from invrl.errors import InvrlError, nearest
-from invrl.memory import refuse_too_large
 
 FESTIVALS = MappingProxyType(
     {"03-08": 0.4, "05-20": 0.5, "06-18": 1.0, "08-18": 0.3, "09-09": 0.3, "11-11": 1.3, "12-12": 0.5}

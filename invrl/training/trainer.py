@@ -15,13 +15,14 @@ import jax
 import numpy as np
 from flax import struct
 
-from invrl import placement, registry
+from invrl import registry
 from invrl.algorithms.contract import compiled
-from invrl.config import Config
+from invrl.config.schema import Config
+from invrl.devices import placement
 from invrl.errors import DIVERGED, InvrlError
-from invrl.evaluation import learned, make_simulate
 from invrl.experiment import Experiment
 from invrl.metrics import Prices, prices
+from invrl.scoring.rules import learned, make_simulate
 
 
 class Loop(struct.PyTreeNode):

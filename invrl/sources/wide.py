@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from invrl.demand.columns import Columns, resolve, tight
-from invrl.demand.long import REAL, WHOLE, Roles, pairs_of
 from invrl.demand.panel import Panel
-from invrl.demand.table_file import TableFile
+from invrl.sources.long import REAL, WHOLE, Roles, pairs_of
+from invrl.tables.columns import Columns, resolve, tight
+from invrl.tables.open import TableFile
 
 NAMES = {"sku": "item_id", "warehouse": "store_id"}
 """What the M5 files call our columns."""

@@ -9,12 +9,12 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from invrl import machine
-from invrl.config import Config
+from invrl.bench import machine
+from invrl.bench.machine import Limits
+from invrl.bench.workloads import LEAD_TIMES, WORKS, data_bytes, random_dataset, widths
+from invrl.config.schema import Config
+from invrl.devices.memory import host_memory
 from invrl.errors import InvrlError, nearest
-from invrl.machine import Limits
-from invrl.memory import host_memory
-from invrl.workloads import LEAD_TIMES, WORKS, data_bytes, random_dataset, widths
 
 
 class Case(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from invrl import registry
-from invrl.config import Data
+from invrl.config.schema import Data
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError, nearest
 

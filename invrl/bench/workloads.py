@@ -15,16 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from invrl import placement, registry
+from invrl import registry
 from invrl.algorithms.contract import Problem, compiled
 from invrl.baselines.forecast_base_stock import INCUMBENT
-from invrl.config import Config, Network
+from invrl.config.schema import Config, Network
 from invrl.demand.episodes import Columns, Dataset, Group, Window, build_episode
-from invrl.evaluation import Rule, classical, learned, make_simulate
+from invrl.devices import placement
 from invrl.metrics import Prices, Totals, prices
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend import orders
 from invrl.recommend.orderer import network_orderer
+from invrl.scoring.rules import Rule, classical, learned, make_simulate
 from invrl.simulator import Episode
 
 FEATURES = 8

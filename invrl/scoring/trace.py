@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from invrl import placement
 from invrl.demand.episodes import Dataset, Group
+from invrl.devices import placement
 from invrl.errors import InvrlError
-from invrl.evaluation import Rule, own_blocks, rounded
 from invrl.experiment import Experiment
 from invrl.metrics import totals
+from invrl.scoring.rules import Rule, own_blocks, rounded
 from invrl.simulator import Day, cap, rollout
 
 Columns = dict[str, np.ndarray]

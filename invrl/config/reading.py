@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from invrl import registry
-from invrl.config import Config
+from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 
-_PLACES = [Path(__file__).parent / "experiments", Path(__file__).parent.parent / "experiments"]
+_PLACES = [Path(__file__).parents[1] / "experiments", Path(__file__).parents[2] / "experiments"]
 EXPERIMENTS = next((place for place in _PLACES if place.is_dir()), _PLACES[-1])
 """The ready configs: in an installed package, or beside it in a checkout."""
 

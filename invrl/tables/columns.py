@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from invrl.demand.table_file import TableFile, read_table
 from invrl.errors import InvrlError, nearest
+from invrl.tables.open import TableFile, read_table
 
 SYNONYMS = {
     "date": ("day", "ds", "dt", "order_date", "sales_date"),

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from invrl.demand.generators import numbered, real, whole
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError, nearest
+from invrl.sources.options import numbered, real, whole
 
 REVIEW_PERIOD = 2
 WARMUP_DAYS = 4 * REVIEW_PERIOD

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from invrl.demand.table_file import TableFile, pyarrow, read_table
+from invrl.tables.open import TableFile, pyarrow, read_table
 
 CSV_BLOCK = 1 << 22
 """Bytes of CSV parsed at a time."""

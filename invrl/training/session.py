@@ -12,19 +12,24 @@ from typing import Any
 import jax
 import numpy as np
 
-from invrl import breakdown, checkpoints, configs, placement, registry, results, runs, trace, training
-from invrl.config import Config
+from invrl import registry
+from invrl.config import reading
+from invrl.config.schema import Config
 from invrl.demand.episodes import Dataset
 from invrl.demand.features import Normaliser
-from invrl.demand.sources import source_panel
 from invrl.demand.splits import PARTS
+from invrl.devices import placement
 from invrl.errors import InvrlError, nearest
-from invrl.evaluation import Rule, classical, learned, make_simulate
 from invrl.experiment import Experiment
-from invrl.intervals import estimate
 from invrl.metrics import MEASURES, PERCENT, Prices, prices
-from invrl.runs import Run
-from invrl.training import Loop
+from invrl.runs import checkpoints, directory
+from invrl.runs.directory import Run
+from invrl.scoring import breakdown, results, trace
+from invrl.scoring.intervals import estimate
+from invrl.scoring.rules import Rule, classical, learned, make_simulate
+from invrl.sources.contract import source_panel
+from invrl.training import trainer
+from invrl.training.trainer import Loop
 
 Watch = Callable[[Loop, dict[str, float]], None]
 """Called after every chunk, for progress."""
@@ -72,9 +77,9 @@ def begin(experiment: Experiment, out: Path, name: str) -> Run:
     """A new run directory for the experiment."""
     config = experiment.config
     fingerprint = experiment.panel.fingerprint()
-    manifest = runs.manifest(fingerprint, placement.describe(), config.seed)
+    manifest = directory.manifest(fingerprint, placement.describe(), config.seed)
     manifest["pieces"] = {name: experiment.pieces(name) for name in PARTS}
-    run = runs.create(out, name, config, manifest)
+    run = directory.create(out, name, config, manifest)
     checkpoints.save(run.normaliser, experiment.normaliser)
     return run
 
@@ -96,7 +101,7 @@ def train(experiment: Experiment, run: Run, watch: Watch, loop: Loop | None = No
             checkpoints.save(run.best, loop.best)
         watch(loop, metrics)
 
-    loop = training.train(experiment, loop or training.start(experiment), report)
+    loop = trainer.train(experiment, loop or trainer.start(experiment), report)
     content = score_learned(experiment, run, loop)
     seconds = {"wall": time.perf_counter() - began, "compile": _compile_seconds(run)}
     run.write("manifest.json", run.read("manifest.json") | {"seconds": seconds})
@@ -116,17 +121,17 @@ def resume(run: Run, config: Config, watch: Watch) -> dict[str, Any]:
         raise InvrlError(f"the data of {run.name} changed since it began", hint="train a new run on it")
     if config.algo in registry.BASELINES or not run.last.exists():
         return train(experiment, run, watch)
-    loop = checkpoints.load(run.last, training.start(experiment))
+    loop = checkpoints.load(run.last, trainer.start(experiment))
     run.forget_after(int(loop.update))
     return train(experiment, run, watch, loop)
 
 
 def _refuse_finished(run: Run, experiment: Experiment) -> None:
     config = experiment.config
-    if runs.status(run) != "done" or config.algo in registry.BASELINES:
+    if directory.status(run) != "done" or config.algo in registry.BASELINES:
         return
-    loop = checkpoints.load(run.last, training.start(experiment))
-    if training.finished(loop, config.train):
+    loop = checkpoints.load(run.last, trainer.start(experiment))
+    if trainer.finished(loop, config.train):
         raise InvrlError(f"{run.name} is done", hint="lengthen it: `invrl resume RUN train.updates=+500`")
 
 
@@ -139,9 +144,9 @@ def resumed_config(run: Run, overrides: list[str]) -> Config:
 
     `train.updates=+500` adds to the updates already done.
     """
-    tree = configs.to_tree(run.config)
+    tree = reading.to_tree(run.config)
     for word in overrides:
-        key, value = configs.parse_override(word)
+        key, value = reading.parse_override(word)
         if key not in RESUMABLE:
             raise InvrlError(
                 f"`{key}` defines the run and cannot change when it goes on",
@@ -150,7 +155,7 @@ def resumed_config(run: Run, overrides: list[str]) -> Config:
         section, name = key.split(".")
         more = word.partition("=")[2].startswith("+")
         tree[section][name] = tree[section][name] + value if more else value
-    return configs.build(tree)
+    return reading.build(tree)
 
 
 def load_normaliser(run: Run) -> Normaliser | None:
@@ -195,7 +200,7 @@ def _write_results(
             matched = results.at_equal_stockout(experiment, name, numbers, "test", target)
             equal |= {} if matched is None else {name: matched}
     content = {
-        "schema": runs.SCHEMA, "run": run.name, "algo": config.algo,
+        "schema": directory.SCHEMA, "run": run.name, "algo": config.algo,
         "reg": None if config.algo in registry.BASELINES else config.reg,
         "seed": config.seed, "data_fingerprint": experiment.panel.fingerprint(), "policy": main,
         "stockout_price": float(price.stockout), **head,
@@ -271,12 +276,12 @@ def elsewhere(config: Config, words: list[str]) -> Config:
     Raises:
         InvrlError: a key of another section.
     """
-    values = [configs.parse_override(word) for word in words]
+    values = [reading.parse_override(word) for word in words]
     for key, _ in values:
         if key.partition(".")[0] not in ELSEWHERE:
             hint = f"train a new run, or change only {', '.join(f'{section}.*' for section in ELSEWHERE)}"
             raise InvrlError(f"`{key}` defines the run and cannot change when it is evaluated", hint=hint)
-    return configs.with_values(config, values)
+    return reading.with_values(config, values)
 
 
 def _row(

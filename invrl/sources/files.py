@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from invrl.demand.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, read_long
 from invrl.demand.panel import Panel
-from invrl.demand.table_file import NOTES, TableFile, open_table, pyarrow
-from invrl.demand.wide import is_wide, read_wide
 from invrl.errors import InvrlError, nearest
+from invrl.sources.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, read_long
+from invrl.sources.wide import is_wide, read_wide
+from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
 
 KEYS = ("date", "sku", "warehouse", "demand")
 GAPS = ("error", "zero")

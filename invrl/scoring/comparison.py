@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from invrl import registry
-from invrl.config import Config
-from invrl.configs import to_tree
+from invrl.config.reading import to_tree
+from invrl.config.schema import Config
 from invrl.errors import InvrlError
-from invrl.intervals import Estimate, estimate
-from invrl.runs import Run
+from invrl.runs.directory import Run
+from invrl.scoring.intervals import Estimate, estimate
 
 GRID_MEASURES = ("stockout_rate", "turnover_time")
 CELL_MEASURES = (*GRID_MEASURES, "cost", "objective", "fill_rate", "average_inventory")

@@ -10,8 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-
-from invrl.optima import newsvendor_cost
+from optima import newsvendor_cost
 
 BLOCK = 64
 """Trajectories solved at once; bounds the memory (about 100 MB at 80 demand points)."""

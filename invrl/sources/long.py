@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from invrl.demand.columns import Columns, resolve, tight
 from invrl.demand.panel import Panel
-from invrl.demand.table_file import TableFile
+from invrl.devices.memory import refuse_too_large
 from invrl.errors import InvrlError
-from invrl.memory import refuse_too_large
+from invrl.tables.columns import Columns, resolve, tight
+from invrl.tables.open import TableFile
 
 ONE_WAREHOUSE = "main"
 """Name of the warehouse of a file that names none."""

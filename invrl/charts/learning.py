@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from invrl.errors import InvrlError, nearest
-from invrl.runs import Run
+from invrl.runs.directory import Run
 
 
 class Group(NamedTuple):

@@ -19,8 +19,8 @@ import jax
 import numpy as np
 
 import invrl
-from invrl import placement
-from invrl.memory import host_memory
+from invrl.devices import placement
+from invrl.devices.memory import host_memory
 
 ENOUGH_SECONDS = 0.2
 """Short runs are repeated until they have taken this long together."""

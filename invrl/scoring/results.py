@@ -9,10 +9,10 @@ import numpy as np
 
 from invrl import registry
 from invrl.baselines import search
-from invrl.evaluation import Rule, classical, make_simulate
 from invrl.experiment import Experiment
-from invrl.intervals import Estimate, estimate
 from invrl.metrics import Prices
+from invrl.scoring.intervals import Estimate, estimate
+from invrl.scoring.rules import Rule, classical, make_simulate
 
 Measures = dict[str, np.ndarray]
 """measure -> [N'], the pairs of one part."""

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from invrl import hosts
-from invrl.memory import host_memory
+from invrl.devices import hosts
+from invrl.devices.memory import host_memory
 
 AXIS = "blocks"
 BLOCK = {"cpu": 512, "gpu": 1 << 16, "tpu": 1 << 16}

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl import placement
 from invrl.baselines.contract import Baseline, expected_demand
-from invrl.config import Config, Supply
+from invrl.config.schema import Config, Supply
 from invrl.demand.episodes import Dataset
 from invrl.demand.pieces import Pieces
+from invrl.devices import placement
 from invrl.metrics import Totals, float_sums, measures, totals
 from invrl.policies.network import Policy
 from invrl.simulator import Action, Episode, Observation, cap, rollout
