@@ -135,3 +135,12 @@ def place_orders(episode: Episode, orders: Any, unmet: str = "lost") -> Day:
 def one_device(monkeypatch: Any) -> None:
     """Lay what is built from here on over a single device."""
     monkeypatch.setattr(jax, "device_count", lambda: 1)
+
+
+SMALL = (
+    "data.source=retail", "data.options.pairs=24", "data.options.days=70", "data.options.seed=3",
+    "split.validation_days=10", "split.test_days=10", "split.warmup_days=7", "network.hidden=[8]",
+    "train.updates=30", "train.evaluate_every=5", "train.patience=0", "evaluation.bootstrap=50",
+    "baseline.beside=['incumbent']", "ddpg.hidden=[8]", "ddpg.gradient_steps=2", "ddpg.minibatch=16",
+    "ddpg.critic_warmup=4", "ppo.hidden=[8]", "ppo.epochs=1", "ppo.minibatch=64",
+)  # fmt: skip

@@ -23,7 +23,7 @@ from optima_ar1 import ar1_bound, transition
 from invrl.errors import InvrlError
 from invrl.sources.paper import ar1, iid, independent, independent_low
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 LAW = uniform_pmf(independent_low())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_session import SMALL
+from builders import SMALL
 
 from invrl.cli import app
 from invrl.devices import hosts

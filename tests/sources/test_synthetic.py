@@ -11,7 +11,7 @@ from invrl.sources.paper import ar1, iid, independent, independent_low, lost_sal
 
 LOW = "11 9 12 16 9 9 16 13 8 12 8 8 10 2 3 7 5 11 6 4 15 9 10 4 7 10 5 11 7 8 7"
 SETTINGS = (independent, ar1, iid)
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_low_vector_of_setting_1():
