@@ -34,7 +34,7 @@ class Episode(struct.PyTreeNode):
     lead_time: Array  # [C, N] int8, days
     features: Array  # [C, F, N] normalised
     regressors: Array  # [C, 4, N] units a day
-    level: Array  # [C, N] units a day, what demand has been lately: the unit policies think in
+    demand_rate: Array  # [C, N] units a day, what demand has been lately: the unit policies think in
     scale: Array  # [N] units a day, mean demand on training days: the unit costs are counted in
     spread: Array  # [N] units a day, standard deviation on training days
     initial: Array  # [L+1, N] units: on hand, then due in 1..L days
@@ -54,7 +54,7 @@ class Observation(NamedTuple):
     position: Array  # [N] units: on hand + pipeline (- backlog)
     features: Array  # [F, N]
     regressors: Array  # [4, N] units a day
-    level: Array  # [N] units a day, recent demand
+    demand_rate: Array  # [N] units a day, recent demand
     scale: Array  # [N] units a day, mean demand on training days
     spread: Array  # [N] units a day
     lead_time: Array  # [N] days
@@ -140,7 +140,7 @@ def rollout(
         now, given = xs
         position = sum(due, left)  # row by row: XLA fuses this, and not `due.sum(0)`
         seen = Observation(
-            due.at[0].add(left), position, now.features, now.regressors, now.level, episode.scale,
+            due.at[0].add(left), position, now.features, now.regressors, now.demand_rate, episode.scale,
             episode.spread, now.lead_time.astype(left.dtype), episode.review_period,
         )  # fmt: skip
         action = act(seen, given)
@@ -172,7 +172,7 @@ class _Cycle(NamedTuple):
     lead_time: Array  # [N]
     features: Array  # [F, N]
     regressors: Array  # [4, N]
-    level: Array  # [N]
+    demand_rate: Array  # [N]
 
 
 def _pass_days(

@@ -162,7 +162,8 @@ def rough_episode() -> Any:
     rng = np.random.default_rng(3)
     return make_episode(
         rng.gamma(2.0, 2.0, (5, 2, 4)), rng.integers(0, 3, (5, 4)), rng.gamma(2.0, 2.0, (3, 4)),
-        features=rng.normal(size=(5, 2, 4)), scale=rng.uniform(2, 5, 4), level=rng.uniform(2, 5, (5, 4)),
+        features=rng.normal(size=(5, 2, 4)), scale=rng.uniform(2, 5, 4), demand_rate=rng.uniform(2,
+        5, (5, 4)),
         max_order=np.full(4, 30.0), max_position=np.full(4, 200.0),
     )  # fmt: skip
 

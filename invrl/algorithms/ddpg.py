@@ -50,8 +50,8 @@ class Hyper(NamedTuple):
     learning_starts: Array | int
     critic_warmup: Array | int
     target_noise: Array | float
-    action_low: Array | float
-    action_high: Array | float
+    aim_min: Array | float
+    aim_max: Array | float
     reward_scale: Array | float
 
 
@@ -152,7 +152,7 @@ def act_and_store(
     """Roll the noisy actor out and push what happened into the replay buffer."""
     policy, config = learner.policy, learner.config
     deviation = cosine(hyper.noise, hyper.final_noise, state.step / config.train.updates)
-    bounds = Bounds.around_one(hyper.action_low, hyper.action_high)
+    bounds = Bounds(hyper.aim_min, hyper.aim_max)
     noisy = explore(policy, state.params, bounds, deviation, state.step < hyper.learning_starts)
     trajectories, units, seen = gather(
         noisy, key, state, episodes, learner.batch, price, config,
@@ -216,7 +216,7 @@ def gradient_step(
         noise: [n] standard normal, for the target's action.
         count: [] gradient steps done before.
     """
-    bounds = Bounds.around_one(hyper.action_low, hyper.action_high)
+    bounds = Bounds(hyper.aim_min, hyper.aim_max)
     share = batch.weight / jnp.maximum(learner.workers.total(batch.weight.sum()), 1e-12)
     y = targets(learner, networks, batch, hyper.target_noise * noise, bounds)
 

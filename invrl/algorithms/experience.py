@@ -28,11 +28,6 @@ class Bounds(NamedTuple):
     low: Array | float
     high: Array | float
 
-    @staticmethod
-    def around_one(low: Array | float, high: Array | float) -> Bounds:
-        """Aims between 1 + low and 1 + high."""
-        return Bounds(1.0 + low, 1.0 + high)
-
     def clip(self, aim: Array) -> Array:
         return jnp.clip(aim, self.low, self.high)
 

@@ -50,8 +50,8 @@ class Hyper(NamedTuple):
     final_entropy: Array | float
     initial_std: Array | float
     target_kl: Array | float
-    action_low: Array | float
-    action_high: Array | float
+    aim_min: Array | float
+    aim_max: Array | float
 
 
 class Networks(NamedTuple):
@@ -134,7 +134,7 @@ def act(
 ) -> tuple[State, Sample, Metrics]:
     """Run the policy and estimate advantages."""
     policy, config, workers = learner.policy, learner.config, learner.workers
-    bounds = Bounds.around_one(hyper.action_low, hyper.action_high)
+    bounds = Bounds(hyper.aim_min, hyper.aim_max)
     sampler = gaussian(policy, state.networks, bounds)
     trajectories, units, seen = gather(
         sampler, key, state, episodes, learner.batch, price, config,

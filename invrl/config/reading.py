@@ -154,7 +154,7 @@ POSITIVE = (
     "evaluation.turnover_cap", "features.short", "features.long",
 )  # fmt: skip
 """Keys whose numbers are above 0; all other numbers are at least 0 where `SIGNED` does not say otherwise."""
-SIGNED = ("ddpg.action_low", "ddpg.action_high", "ppo.action_low", "ppo.action_high", "data.options")
+SIGNED = ("data.options",)
 
 
 def _check_bounds(config: Config, errors: list[tuple[str, str]]) -> None:

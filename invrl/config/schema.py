@@ -203,10 +203,10 @@ class DDPG:
     """Gradient steps per step of the actor (TD3: 2)."""
     target_noise: float = 0.0
     """Standard deviation of the noise on the target's action, cut at 2.5 of it (TD3)."""
-    action_low: float = -1.0
-    """Actions (aims) are executed and stored within 1 + low ..."""
-    action_high: float = 2.0
-    """... and 1 + high."""
+    aim_min: float = 0.0
+    """Aims are executed and stored between `aim_min` ..."""
+    aim_max: float = 3.0
+    """... and `aim_max`, in units of recent demand."""
     normalise_rewards: bool = True
     """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
     reward_scale: float = 1.0
@@ -251,10 +251,10 @@ class PPO:
     """Rollouts of each of them, for panels of a few pairs."""
     hidden: tuple[int, ...] = (64, 64)
     """Hidden layers of the value network; the policy's are `network.hidden`."""
-    action_low: float = -1.0
-    """Actions (aims) are executed within 1 + low ..."""
-    action_high: float = 2.0
-    """... and 1 + high."""
+    aim_min: float = 0.0
+    """Aims are executed between `aim_min` ..."""
+    aim_max: float = 3.0
+    """... and `aim_max`, in units of recent demand."""
     normalise_rewards: bool = True
     """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
 

@@ -265,15 +265,14 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     demand = jnp.where(
         inside, _on_days(columns.demand, day.reshape(-1, day.shape[-1])).reshape(day.shape), 0.0
     )
-    known = Known(
-        columns.demand / columns.scale, columns.ahead, columns.static, columns.scale, columns.spread
-    )
-    rows, regressors, level = features(known, seen_from, lead_time, window.period, window.weekday, config)
+    relative = columns.demand / columns.scale
+    known = Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
+    rows, regressors, rate = features(known, seen_from, lead_time, window.period, window.weekday, config)
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
     stock = columns.initial_stock
     if stock is None:
-        stock = supply.initial_days * (lead_time[0] + window.period) * level[0]
+        stock = supply.initial_days * (lead_time[0] + window.period) * rate[0]
     initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[0].set(stock)
     units = supply.max_order_units or jnp.inf
     return Episode(
@@ -283,7 +282,7 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         lead_time=lead_time.astype(jnp.int8),
         features=rows,
         regressors=regressors,
-        level=level,
+        demand_rate=rate,
         scale=columns.scale,
         spread=columns.spread,
         initial=initial,

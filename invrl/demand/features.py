@@ -71,7 +71,7 @@ class Known(NamedTuple):
 def features(
     known: Known, review: Array, lead_time: Array, period: int, weekday: int, config: Features
 ) -> tuple[Array, Array, Array]:
-    """Network features [C, F, B], default regressors [C, 4, B] and level [C, B] (units a day).
+    """Network features [C, F, B], default regressors [C, 4, B] and demand rate [C, B] (units a day).
 
     Args:
         review: [C, B] day index of each review.
@@ -86,13 +86,13 @@ def features(
         raise InvrlError(f"features.groups: no group `{unknown[0]}`", hint=nearest(unknown[0], GROUPS))
     sums = cumulative(known.demand)
     short, long = (trailing_mean(sums, review, days) for days in (config.short, config.long))
-    level = long if config.level == "trailing" else jnp.ones_like(long)
+    rate = long if config.level == "trailing" else jnp.ones_like(long)
     near = forecast(sums, review, jnp.zeros_like(lead_time), jnp.maximum(lead_time, 1))
     far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
     groups = {
-        "recent": lambda: [short / level, long / level, _yesterday(known.demand, review) / level,
-                           _trailing_sd(known.demand, review, config.long) / level],
-        "forecast": lambda: [near / level, far / level],
+        "recent": lambda: [short / rate, long / rate, _yesterday(known.demand, review) / rate,
+                           _trailing_sd(known.demand, review, config.long) / rate],
+        "forecast": lambda: [near / rate, far / rate],
         "calendar": lambda: _week(review + weekday),
         "today": lambda: list(_at(known.ahead, review)),
         "coming": lambda: list(_mean_ahead(known.ahead, review, lead_time + period)),
@@ -101,7 +101,7 @@ def features(
     }  # fmt: skip
     rows = [row for name in config.groups for row in groups[name]()]
     stacked = jnp.stack(rows, 1) if rows else jnp.zeros((review.shape[0], 0, review.shape[1]))
-    return stacked, jnp.stack([short, long, near, far], 1) * known.scale, level * known.scale
+    return stacked, jnp.stack([short, long, near, far], 1) * known.scale, rate * known.scale
 
 
 def cumulative(x: Array) -> Array:

@@ -43,12 +43,12 @@ def aim(raw: Array, terms: Array) -> Array:
 
 def one(seen: Observation) -> Array:
     """[1, N] the network puts out the aim itself."""
-    return jnp.ones_like(seen.level)[None]
+    return jnp.ones_like(seen.demand_rate)[None]
 
 
 def demand_rates(seen: Observation) -> Array:
     """[5, N] the four demand regressors in units of recent demand, and a constant."""
-    return jnp.concatenate([seen.regressors / seen.level[None], one(seen)])
+    return jnp.concatenate([seen.regressors / seen.demand_rate[None], one(seen)])
 
 
 def floor_at_zero(order: Array) -> Array:
@@ -59,12 +59,12 @@ def floor_at_zero(order: Array) -> Array:
 
 def as_order(aim: Array, seen: Observation) -> Array:
     """The aim is demand of the review period: order it."""
-    return floor_at_zero(aim * seen.level * seen.review_period)
+    return floor_at_zero(aim * seen.demand_rate * seen.review_period)
 
 
 def up_to(aim: Array, seen: Observation) -> Array:
     """The aim is demand of the protection interval, a base-stock level: order what is missing of it."""
-    return floor_at_zero(aim * seen.level * seen.protection - seen.position)
+    return floor_at_zero(aim * seen.demand_rate * seen.protection - seen.position)
 
 
 EVEN = (0.25, 0.25, 0.25, 0.25, 0.0)

@@ -90,7 +90,7 @@ class MLP(nn.Module):
 
 def network_input(seen: Observation) -> Array:
     """[F + L + 1, N]: the features, and inventory in protection intervals of recent demand."""
-    return jnp.concatenate([seen.features, seen.inventory / (seen.level * seen.protection)])
+    return jnp.concatenate([seen.features, seen.inventory / (seen.demand_rate * seen.protection)])
 
 
 def make_policy(config: Network, head: Head, features: int, slots: int) -> Policy:

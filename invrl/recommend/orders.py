@@ -87,13 +87,13 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
         raw=action.raw,
         expected=expected_demand(seen, "forecast"),
         regressors=seen.regressors,
-        unit=seen.level,
+        unit=seen.demand_rate,
     )
 
 
 def _observe(episode: Episode, inventory: Array) -> Observation:
     return Observation(
-        inventory, inventory.sum(0), episode.features[0], episode.regressors[0], episode.level[0],
+        inventory, inventory.sum(0), episode.features[0], episode.regressors[0], episode.demand_rate[0],
         episode.scale, episode.spread, episode.lead_time[0].astype(inventory.dtype), episode.review_period,
     )  # fmt: skip
 

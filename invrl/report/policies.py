@@ -89,7 +89,7 @@ def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decis
 
             def record(seen, action, days):
                 expected = expected_demand(seen, forecast) * seen.protection
-                recent = seen.level * seen.protection
+                recent = seen.demand_rate * seen.protection
                 return seen.position, action.order, action.raw, expected, recent, seen.lead_time
 
             found = rollout(act, rule.prepare(episode), totals, unmet=supply.unmet, record=record)[1]

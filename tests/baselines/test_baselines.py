@@ -28,7 +28,7 @@ from invrl.simulator import Observation
 SEEN = observation(
     inventory=[[4.0, 30.0], [3.0, 0.0], [0.0, 0.0]], regressors=[[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [6.0,
     6.0]],
-    level=[9.0, 9.0], scale=[5.0, 5.0], spread=[2.0, 2.0], lead_time=[1.0, 1.0], review_period=3,
+    demand_rate=[9.0, 9.0], scale=[5.0, 5.0], spread=[2.0, 2.0], lead_time=[1.0, 1.0], review_period=3,
 )  # fmt: skip
 # lead time 1 + review period 3 = 4 days of protection, sqrt(4) = 2; positions 7 and 30
 DEMAND = floats([5.0, 5.0])
@@ -82,7 +82,8 @@ def random_observation(pairs: int) -> Observation:
     demand = rng.gamma(2, 3, (7, pairs))
     future = np.concatenate([rng.gamma(2, 3, (4, pairs)), np.zeros((1, pairs))])  # for the clairvoyant
     return observation(
-        inventory=rng.normal(5, 20, (4, pairs)), regressors=demand[:4], level=demand[4], scale=demand[5],
+        inventory=rng.normal(5, 20, (4, pairs)), regressors=demand[:4], demand_rate=demand[4],
+        scale=demand[5],
         spread=demand[6], features=future, lead_time=rng.integers(0, 4, pairs), review_period=2,
     )  # fmt: skip
 
@@ -105,7 +106,7 @@ def test_orders_are_finite_not_negative_and_pair_by_pair(baseline: Any) -> None:
 @pytest.mark.usefixtures("strict_ranks")
 def test_orders_scale_with_the_unit(baseline: Any) -> None:
     seen, own = random_observation(64), drawn_numbers(baseline, 64)
-    names = ("inventory", "position", "features", "regressors", "level", "scale", "spread")
+    names = ("inventory", "position", "features", "regressors", "demand_rate", "scale", "spread")
     tenfold = seen._replace(**{name: 10 * getattr(seen, name) for name in names})
     one, ten = (baseline.order(own, s.regressors[0], s) for s in (seen, tenfold))
     np.testing.assert_allclose(ten, 10 * np.asarray(one), rtol=1e-4, atol=1e-3)
@@ -172,7 +173,8 @@ def test_a_clairvoyant_order_by_hand(unmet: str, expected: float) -> None:
     episode = make_episode(np.array([[[3.0], [2.0]], [[3.0], [4.0]]]), lead_time=1, initial=[[2.0], [0.0]])
     features = with_hindsight(episode, unmet).features[0]
     seen = observation(
-        inventory=[[2.0], [0.0]], features=features, regressors=np.ones((4, 1)), level=[5.0], scale=[5.0],
+        inventory=[[2.0], [0.0]], features=features, regressors=np.ones((4, 1)), demand_rate=[5.0],
+        scale=[5.0],
         spread=[1.0], lead_time=[1.0], review_period=2,
     )  # fmt: skip
     order = registry.get("baseline", "clairvoyant").order(None, None, seen)

@@ -71,7 +71,7 @@ def test_the_timed_policy_lives_with_stock_and_with_stockouts() -> None:
     config = make_config()
 
     def up_to(_: Any, own: Any, seen: Any) -> Action:
-        order = seen.level * seen.protection + seen.spread * seen.protection**0.5 - seen.position
+        order = seen.demand_rate * seen.protection + seen.spread * seen.protection**0.5 - seen.position
         return Action(order, order[None])
 
     measured = make_simulate(Rule(up_to), config)(None, dataset)

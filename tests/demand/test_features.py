@@ -254,7 +254,7 @@ def test_later_days_change_no_feature_of_earlier_reviews(plain: Any) -> None:
     start = plain.parts["test"].start
     decided = start - start % 3 + 3 * np.arange(len(one.active)) <= today
     assert 0 < decided.sum() < len(decided)
-    for name in ("features", "regressors", "level"):
+    for name in ("features", "regressors", "demand_rate"):
         assert np.array_equal(getattr(one, name)[decided], getattr(two, name)[decided])
         assert not np.array_equal(getattr(one, name)[~decided], getattr(two, name)[~decided])
     for name in ("scale", "spread", "initial", "max_order", "max_position"):
@@ -294,6 +294,6 @@ def test_cycles_that_start_before_the_panel_are_finite() -> None:
     experiment = make_experiment(full_panel(), *WORDS, "split.history_days=0", "supply.first_review=2")
     one = episode(experiment, "train")
     assert not one.active[0].any()
-    for name in ("features", "regressors", "level"):
+    for name in ("features", "regressors", "demand_rate"):
         assert np.isfinite(getattr(one, name)).all(), name
-    assert (one.level > 0).all()
+    assert (one.demand_rate > 0).all()

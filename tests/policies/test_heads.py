@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("strict_ranks")
 SEEN: dict[str, Any] = {
     "inventory": [[3.0, 60.0], [2.0, 0.0], [4.0, 0.0]],  # on hand, due in 1 and 2 days; position 9 and 60
     "regressors": [[2.0, 1.0], [4.0, 1.0], [6.0, 1.0], [8.0, 1.0]],
-    "level": [5.0, 10.0],
+    "demand_rate": [5.0, 10.0],
     "lead_time": [2.0, 2.0],
     "review_period": 3,
 }
@@ -63,7 +63,7 @@ def test_a_backlog_is_ordered_on_top(head: Head) -> None:
 
 
 def test_an_untrained_form_orders_mean_demand() -> None:
-    seen = observation(regressors=np.full((4, 1), 6.0), level=[6.0], lead_time=[1.0], review_period=2)
+    seen = observation(regressors=np.full((4, 1), 6.0), demand_rate=[6.0], lead_time=[1.0], review_period=2)
     for head, units in [(NONE, 12.0), (COEFF, 12.0), (BASE, 18.0), (BOTH, 18.0)]:
         np.testing.assert_allclose(ordered(head, jnp.array(head.start)[:, None], seen), [units], rtol=1e-6)
 
@@ -74,7 +74,8 @@ def test_an_untrained_form_orders_mean_demand() -> None:
 def random_observation(pairs: int = 64) -> Observation:
     rng = np.random.default_rng(0)
     return observation(
-        inventory=rng.normal(5, 20, (4, pairs)), regressors=rng.gamma(2, 3, (4, pairs)), level=rng.gamma(2,
+        inventory=rng.normal(5, 20, (4, pairs)), regressors=rng.gamma(2, 3, (4, pairs)),
+        demand_rate=rng.gamma(2,
         3, pairs),
         scale=rng.gamma(2, 3, pairs), spread=rng.gamma(2, 1, pairs), features=rng.normal(size=(5, pairs)),
         lead_time=rng.integers(0, 4, pairs), review_period=2,
@@ -119,7 +120,7 @@ def test_more_output_never_orders_less(head: Head) -> None:
 
 def test_scaling_all_units_scales_the_order(head: Head) -> None:
     raw, seen = raw_outputs(head), random_observation()
-    names = ("inventory", "position", "regressors", "level", "scale", "spread")
+    names = ("inventory", "position", "regressors", "demand_rate", "scale", "spread")
     tenfold = seen._replace(**{name: 10 * getattr(seen, name) for name in names})
     np.testing.assert_allclose(
         ordered(head, raw, tenfold), 10 * ordered(head, raw, seen), rtol=1e-4, atol=1e-3
@@ -154,7 +155,7 @@ def test_network_sees_features_and_scaled_inventory() -> None:
     seen = observation(
         inventory=[[30.0], [10.0], [0.0]],
         features=[[0.5], [-2.0]],
-        level=[5.0],
+        demand_rate=[5.0],
         lead_time=[1.0],
         review_period=1,
     )

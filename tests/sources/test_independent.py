@@ -26,11 +26,11 @@ def test_the_simulator_repeats_the_published_loss(law: str, published: float) ->
 
     def count_cycles(episode: Episode) -> Episode:
         number = jnp.arange(episode.active.shape[0], dtype=jnp.float32)[:, None]
-        return episode.replace(level=jnp.broadcast_to(number, episode.level.shape))
+        return episode.replace(demand_rate=jnp.broadcast_to(number, episode.demand_rate.shape))
 
     def look_up(table: Any, own: None, seen: Observation) -> Action:
         place = jnp.clip(jnp.round(seen.position).astype(int) - lowest, 0, size - 1)
-        order = table[seen.level.astype(int), place]
+        order = table[seen.demand_rate.astype(int), place]
         return Action(order, order[None])
 
     simulate = make_simulate(Rule(look_up, count_cycles), loaded)
