@@ -14,7 +14,10 @@ from typer.main import get_command
 from invrl.cli import app
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "experiments/README.md", *sorted((ROOT / "invrl/docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *(page for room in ("experiments", "invrl/docs") for page in sorted((ROOT / room).glob("*.md"))),
+]
 
 
 def shown(page: Path) -> Iterator[list[str]]:
@@ -55,3 +58,14 @@ def test_every_command_has_its_place() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_the_architecture_page_names_files_that_exist() -> None:
+    """Every file and room in backquotes, relative to the package or the checkout."""
+    text = (ROOT / "invrl/docs/architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[a-z_]+/)*[a-zA-Z_]+(?:\.py|/))`", text)
+    assert len(named) > 25
+    assert not [name for name in named if not ((ROOT / "invrl" / name).exists() or (ROOT / name).exists())]
+    rooms = {path.name for path in (ROOT / "invrl").iterdir() if (path / "__init__.py").exists()}
+    picture = text.split("```")[1]
+    assert not [room for room in rooms if not re.search(rf"\b{room}\b", picture)]
