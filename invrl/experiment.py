@@ -41,6 +41,11 @@ class Experiment:
         self.normaliser = normaliser or fit_normaliser(self.panel, train.pairs, self.training_days)
 
     @cached_property
+    def forecasts(self) -> dict[tuple[float, ...], str]:
+        """Prices -> the incumbents' forecast that was best with them; filled by `scoring.results`."""
+        return {}
+
+    @cached_property
     def weight(self) -> np.ndarray:
         """[N] weight of each pair of the panel; the mean is 1."""
         kind = self.config.evaluation.weights

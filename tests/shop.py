@@ -72,8 +72,10 @@ def make_run(folder: Path, *words: str, panel: Panel | None = None) -> tuple[Run
 
 def baseline_numbers(config: Config, pairs: int, rng: np.random.Generator) -> np.ndarray:
     """[k, N] within the axes of the incumbent; the same for all pairs where it is tuned for all together."""
-    axes = registry.get("baseline", config.algo).axes
-    own = np.array([rng.uniform(low, high, pairs) for low, high, _ in axes], np.float32)
+    baseline = registry.get("baseline", config.algo)
+    own = np.zeros((baseline.size, pairs), np.float32)  # the forecast, where there is one: number 0
+    for k, (low, high, _) in enumerate(baseline.axes):
+        own[k] = rng.uniform(low, high, pairs)
     return own if config.baseline.per_pair else np.repeat(own[:, :1], pairs, axis=1)
 
 

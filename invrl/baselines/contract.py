@@ -18,7 +18,8 @@ class Baseline(NamedTuple):
         axes: per number, its (lowest, highest, steps) in the first search; a second search
             refines around the best point. Empty: nothing to tune.
         order: (numbers [k, N], expected daily demand [N], observation) -> order [N], units.
-        has_safety_factor: the first number is one; raising it trades turnover for stockouts.
+        has_safety_factor: the first number is one; raising it trades turnover for stockouts. Such a rule
+            orders by a forecast, which one more number chooses (`FORECASTS`).
         prepare: (episode, "lost" or "backlog") -> episode with what this policy may see and others
             may not: the clairvoyant's future.
     """
@@ -28,17 +29,40 @@ class Baseline(NamedTuple):
     has_safety_factor: bool = False
     prepare: Callable[[Episode, str], Episode] = lambda episode, unmet: episode
 
+    @property
+    def size(self) -> int:
+        """k: the tuned numbers, and which forecast."""
+        return len(self.axes) + self.has_safety_factor
+
+    def decide(self, numbers: Array, seen: Observation) -> Array:
+        """[N] the order of the numbers [k, N] (or [k])."""
+        if not self.has_safety_factor:
+            return self.order(numbers, seen.scale, seen)
+        return self.order(numbers[:-1], chosen_demand(seen, numbers[-1]), seen)
+
 
 def expected_demand(seen: Observation, forecast: str) -> Array:
     """[N] mean daily demand expected over the protection interval, units a day.
 
     `forecast` combines the forecasts until arrival and after it; `short` and `long` are
-    trailing means; `mean` is the mean of the training days.
+    trailing means; `mean` is the mean of the training days; `shrunk` lies half way between the
+    long mean and that, for demand too rare for a trailing mean.
     """
     short, long, near, far = seen.regressors
     if forecast == "forecast":
         return (near * seen.lead_time + far * seen.review_period) / seen.protection
-    return {"short": short, "long": long, "mean": seen.scale}[forecast]
+    shrunk = (long + seen.scale) / 2
+    return {"short": short, "long": long, "mean": seen.scale, "shrunk": shrunk}[forecast]
+
+
+FORECASTS = ("forecast", "short", "long", "mean", "shrunk")
+"""What an incumbent may take as the coming demand; a number of its own says which."""
+
+
+def chosen_demand(seen: Observation, choice: Array) -> Array:
+    """[N] expected daily demand by the forecast number `choice` ([N] or [])."""
+    every = [jnp.broadcast_to(expected_demand(seen, name), seen.scale.shape) for name in FORECASTS]
+    return jnp.select([choice == k for k in range(len(every))], every)
 
 
 def level(z: Array, demand: Array, seen: Observation) -> Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from invrl.baselines.contract import Baseline, expected_demand
+from invrl.baselines.contract import FORECASTS, Baseline
 from invrl.config.schema import Config, Objective
 from invrl.demand.episodes import Dataset
 from invrl.devices import placement
@@ -19,7 +19,7 @@ from invrl.simulator import Action, Episode, Observation, rollout
 
 
 def fit(
-    baseline: Baseline, dataset: Dataset, weight: np.ndarray, price: Prices, config: Config
+    baseline: Baseline, dataset: Dataset, weight: np.ndarray, price: Prices, config: Config, forecast: str
 ) -> np.ndarray:
     """The best numbers on the training days, [k, 1] for all pairs or [k, N'] pair by pair.
 
@@ -27,23 +27,27 @@ def fit(
 
     Args:
         weight: [N'] weights of the dataset's pairs.
+        forecast: one of `FORECASTS`; the last number of a rule that orders by one.
     """
     if not baseline.axes:
         return np.zeros((0, 1))
+    choice = (np.float32(FORECASTS.index(forecast)),) if baseline.has_safety_factor else ()
     axes = [np.linspace(low, high, steps) for low, high, steps in baseline.axes]
-    best = _search(baseline, dataset, weight, price, config, _grid(axes))
+    best = _search(baseline, dataset, weight, price, config, _grid(axes, choice))
     if config.baseline.per_pair:
         return best
     steps = [axis[1] - axis[0] for axis in axes]
     lows = [low for low, _, _ in baseline.axes]
     around = np.linspace(-1, 1, 11)
-    finer = [np.maximum(b + s * around, low) for b, s, low in zip(best[:, 0], steps, lows, strict=True)]
-    return _search(baseline, dataset, weight, price, config, _grid(finer))
+    finer = [
+        np.maximum(b + s * around, low) for b, s, low in zip(best[: len(lows), 0], steps, lows, strict=True)
+    ]
+    return _search(baseline, dataset, weight, price, config, _grid(finer, choice))
 
 
-def _grid(axes: list[np.ndarray]) -> np.ndarray:
-    """[G, k] every combination."""
-    return np.array(list(itertools.product(*axes)), np.float32)
+def _grid(axes: list[np.ndarray], last: tuple[np.float32, ...]) -> np.ndarray:
+    """[G, k] every combination, `last` behind each."""
+    return np.array([(*numbers, *last) for numbers in itertools.product(*axes)], np.float32)
 
 
 def _search(
@@ -57,7 +61,6 @@ def _search(
             baseline,
             config.objective,
             config.supply.unmet,
-            config.baseline.forecast,
             group.devices,
         )
         for group in dataset.groups
@@ -68,7 +71,7 @@ def _search(
     return grid[[(weight @ costs).argmin()]].T
 
 
-@partial(jax.jit, static_argnums=(3, 4, 5, 6, 7))
+@partial(jax.jit, static_argnums=(3, 4, 5, 6))
 def _costs(
     grid: Array,
     episodes: Episode,
@@ -76,7 +79,6 @@ def _costs(
     baseline: Baseline,
     objective: Objective,
     unmet: str,
-    forecast: str,
     devices: int,
 ) -> Array:
     """[blocks, B, G] exact mean daily cost of each candidate."""
@@ -86,8 +88,7 @@ def _costs(
 
         def candidate(numbers: Array) -> Array:
             def act(seen: Observation, _: None) -> Action:
-                demand = expected_demand(seen, forecast)
-                return Action(baseline.order(numbers, demand, seen), seen.position[None])
+                return Action(baseline.decide(numbers, seen), seen.position[None])
 
             cost, _ = rollout(
                 act,

@@ -137,6 +137,9 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     say("[dim]± half a 95 % interval, clustered by SKU; * significant[/dim]")
     say(f"[dim]vs it: the objective of {main} against the row's, paired[/dim]")
     say("[dim]at equal SR: turnover against it, its safety stock moved to the same stockout rate[/dim]")
+    if content["strongest"]:
+        forecast = f", all with the forecast `{content['forecast']}`" if content["forecast"] else ""
+        say(f"[dim]the incumbent to beat, chosen on validation: {content['strongest']}{forecast}[/dim]")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
 

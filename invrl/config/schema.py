@@ -265,8 +265,9 @@ class Baseline:
 
     per_pair: bool = False
     """Best grid point for each pair by itself, instead of one for all pairs."""
-    forecast: Literal["forecast", "short", "long", "mean"] = "forecast"
-    """What an incumbent takes as tomorrow's demand."""
+    forecast: Literal["search", "forecast", "short", "long", "mean", "shrunk"] = "search"
+    """What an incumbent takes as the coming demand: the forecast by weekday, a trailing mean, the mean of the
+    training days, or half way between the last two; `search` takes the best on the validation part."""
     beside: tuple[str, ...] = ("incumbent", "capped_base_stock", "clairvoyant")
     """Incumbents scored beside every trained policy."""
 

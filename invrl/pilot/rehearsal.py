@@ -55,7 +55,8 @@ def incumbent(experiment: Experiment, shift: float = 0.0) -> Policy:
     """The incumbent tuned on the training days, its safety factor moved by `shift`."""
     numbers = results.fit_baseline(experiment, "incumbent", prices(experiment.config.objective))
     rule = classical(registry.get("baseline", "incumbent"), experiment.config)
-    return Policy(rule, None, numbers + np.float32(shift))
+    numbers = np.concatenate([numbers[:1] + np.float32(shift), numbers[1:]])
+    return Policy(rule, None, numbers)
 
 
 def trained(run: Run, experiment: Experiment) -> Policy:

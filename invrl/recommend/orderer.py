@@ -78,7 +78,7 @@ def _load_baseline(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
             "the clairvoyant knows the future: it cannot order today", hint="recommend from another run"
         )
     baseline = registry.get("baseline", config.algo)
-    own = _own_numbers(run, len(baseline.axes), catalogue)
+    own = _own_numbers(run, baseline.size, catalogue)
     rule = classical(baseline, config)
 
     def level(own: Any, raw: Array, seen: Observation) -> Array:

@@ -78,7 +78,7 @@ class Decisions(NamedTuple):
 
 def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decisions:
     """All reviews of the split's pairs under a learned policy."""
-    supply, forecast = experiment.config.supply, experiment.config.baseline.forecast
+    supply = experiment.config.supply
 
     @partial(jax.jit, static_argnums=2)
     def run(shared, episode, devices):
@@ -88,7 +88,7 @@ def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decis
                 return action._replace(order=rounded(action.order, supply, cap(seen.position, episode)))
 
             def record(seen, action, days):
-                expected = expected_demand(seen, forecast) * seen.protection
+                expected = expected_demand(seen, "forecast") * seen.protection
                 recent = seen.demand_rate * seen.protection
                 return seen.position, action.order, action.raw, expected, recent, seen.lead_time
 

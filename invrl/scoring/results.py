@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from invrl import registry
 from invrl.baselines import search
+from invrl.baselines.contract import FORECASTS
 from invrl.experiment import Experiment
 from invrl.metrics import Prices
 from invrl.scoring.intervals import Estimate, estimate
@@ -28,17 +30,50 @@ def score_policy(
 
 def fit_baseline(experiment: Experiment, name: str, price: Prices) -> np.ndarray:
     """[k, N] an incumbent's numbers for every pair of the panel, tuned on the training part."""
+    forecast: str = experiment.config.baseline.forecast
+    if forecast == "search":
+        has_forecast = registry.get("baseline", name).has_safety_factor
+        forecast = best_forecast(experiment, price) if has_forecast else FORECASTS[0]
+    return _fitted(experiment, name, price, forecast)
+
+
+def best_forecast(experiment: Experiment, price: Prices) -> str:
+    """The forecast with which the base-stock incumbent, tuned on training days, does best on validation."""
+    known = experiment.forecasts
+    key = tuple(float(x) for x in price)
+    if key not in known:
+        objective = replace(experiment.config.objective, stockout_weight=float(price.stockout))
+        config = replace(experiment.config, objective=objective)
+        simulate = make_simulate(classical(registry.get("baseline", "incumbent"), config), config)
+        weight, data = experiment.weight[experiment.parts["validation"].pairs], experiment.validation
+
+        def loss(forecast: str) -> float:
+            numbers = _fitted(experiment, "incumbent", price, forecast)[:, data.pairs]
+            return float(weight @ simulate(None, data, own=numbers)["objective"])
+
+        known[key] = min(FORECASTS, key=loss)
+    return known[key]
+
+
+def _fitted(experiment: Experiment, name: str, price: Prices, forecast: str) -> np.ndarray:
     baseline, config = registry.get("baseline", name), experiment.config
     pieces = experiment.pieces("train") if config.baseline.per_pair and baseline.axes else 1
     everyone = np.zeros((0, experiment.panel.pairs), np.float32)
     for k in range(pieces):  # one set of numbers for all pairs is fitted on the first piece, an even sample
         train = experiment.dataset("train", (k, pieces)) if pieces > 1 else experiment.train
-        numbers = search.fit(baseline, train, experiment.weight[train.pairs], price, config)
+        numbers = search.fit(baseline, train, experiment.weight[train.pairs], price, config, forecast)
         if numbers.shape[1] == 1:
             return np.repeat(numbers, experiment.panel.pairs, axis=1)
         everyone = everyone if k else np.zeros((len(numbers), experiment.panel.pairs), np.float32)
         everyone[:, train.pairs] = numbers
     return everyone
+
+
+def strongest(experiment: Experiment, policies: dict[str, Measures]) -> str | None:
+    """The incumbent with the lowest objective on validation: the one to beat."""
+    names = [name for name in policies if name in registry.BASELINES and name != "clairvoyant"]
+    weight = experiment.weight[experiment.parts["validation"].pairs]
+    return min(names, key=lambda name: float(weight @ policies[name]["objective"]), default=None)
 
 
 def score_baseline(

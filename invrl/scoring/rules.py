@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl.baselines.contract import Baseline, expected_demand
+from invrl.baselines.contract import Baseline
 from invrl.config.schema import Config, Supply
 from invrl.demand.episodes import Dataset
 from invrl.demand.pieces import Pieces
@@ -34,8 +34,7 @@ def learned(policy: Policy) -> Rule:
 
 def classical(baseline: Baseline, config: Config) -> Rule:
     def act(_: Any, own: Any, seen: Observation) -> Action:
-        demand = expected_demand(seen, config.baseline.forecast)
-        order = baseline.order(own, demand, seen)
+        order = baseline.decide(own, seen)
         return Action(order, (seen.position + order)[None])
 
     return Rule(act, lambda episode: baseline.prepare(episode, config.supply.unmet))

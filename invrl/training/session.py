@@ -196,7 +196,7 @@ def _write_results(
         for split, found in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
             policies[split][name] = found
         if main not in registry.BASELINES and registry.get("baseline", name).has_safety_factor:
-            target = _mean(experiment, "test", scores["test"]["stockout_rate"])
+            target = trainer.weighted_means(experiment, "test", scores["test"])["stockout_rate"]
             matched = results.at_equal_stockout(experiment, name, numbers, "test", target)
             equal |= {} if matched is None else {name: matched}
     content = {
@@ -204,6 +204,8 @@ def _write_results(
         "reg": None if config.algo in registry.BASELINES else config.reg,
         "seed": config.seed, "data_fingerprint": experiment.panel.fingerprint(), "policy": main,
         "stockout_price": float(price.stockout), **head,
+        "strongest": results.strongest(experiment, policies["validation"]),
+        "forecast": experiment.forecasts.get(tuple(map(float, price))),
         "splits": {s: results.summarise(experiment, s, values, main) for s, values in policies.items()},
     }  # fmt: skip
     content["splits"]["test"]["equal_stockout"] = results.summarise(
@@ -213,11 +215,6 @@ def _write_results(
         run.save_pairs(split, results.pair_arrays(experiment, split, scored))
     run.write("results.json", content)
     return content
-
-
-def _mean(experiment: Experiment, split: str, values: np.ndarray) -> float:
-    weight = experiment.weight[experiment.parts[split].pairs]
-    return float(weight @ values / weight.sum())
 
 
 def _compile_seconds(run: Run) -> float:
@@ -231,7 +228,7 @@ def restore(run: Run, experiment: Experiment) -> tuple[Rule, Any, np.ndarray | N
     config = experiment.config
     if config.algo in registry.BASELINES:
         baseline = registry.get("baseline", config.algo)
-        like = np.zeros((len(baseline.axes), experiment.panel.pairs), np.float32)
+        like = np.zeros((baseline.size, experiment.panel.pairs), np.float32)
         return classical(baseline, config), None, checkpoints.load(run.best, like)
     like = jax.eval_shape(experiment.policy.init, jax.random.key(0))
     return learned(experiment.policy), checkpoints.load(run.best, like), None

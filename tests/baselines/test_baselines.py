@@ -15,11 +15,12 @@ from invrl.baselines import search
 from invrl.baselines.capped_base_stock import CAPPED_BASE_STOCK
 from invrl.baselines.clairvoyant import CRUMB, with_hindsight
 from invrl.baselines.constant import CONSTANT
-from invrl.baselines.contract import Baseline, expected_demand
+from invrl.baselines.contract import FORECASTS, Baseline, expected_demand
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.baselines.s_S import S_S
 from invrl.experiment import Experiment
 from invrl.metrics import prices
+from invrl.scoring import results
 from invrl.scoring.rules import classical, make_simulate
 from invrl.simulator import Observation
 
@@ -119,7 +120,9 @@ def cost_of(name: str, experiment: Experiment, part: str = "train") -> np.ndarra
     """[N'] cost under random numbers of the grid."""
     baseline, dataset = registry.get("baseline", name), getattr(experiment, part)
     simulate = make_simulate(classical(baseline, experiment.config), experiment.config)
-    return simulate(None, dataset, drawn_numbers(baseline, dataset.pairs.size))["cost"]
+    own = drawn_numbers(baseline, dataset.pairs.size)
+    forecast = np.zeros((baseline.size - len(own), dataset.pairs.size), np.float32)
+    return simulate(None, dataset, np.concatenate([own, forecast]))["cost"]
 
 
 @pytest.fixture(scope="module")
@@ -198,12 +201,19 @@ def stationary(unmet: str) -> Experiment:
     return make_experiment(make_panel(demand), *STATIONARY, f"supply.unmet={unmet}")
 
 
+def mean_with(z: float, pairs: int) -> np.ndarray:
+    """[2, pairs] the safety factor, and the mean of the training days as the forecast."""
+    return np.stack([np.full(pairs, z), np.full(pairs, FORECASTS.index("mean"))]).astype(np.float32)
+
+
 def tuned(name: str, experiment: Experiment) -> tuple[np.ndarray, float]:
     """The best numbers and their mean cost on the training days."""
     baseline, dataset = registry.get("baseline", name), experiment.train
     weight = experiment.weight[dataset.pairs]
-    own = search.fit(baseline, dataset, weight, prices(experiment.config.objective), experiment.config)
-    assert own.shape == (len(baseline.axes), 1)
+    own = search.fit(
+        baseline, dataset, weight, prices(experiment.config.objective), experiment.config, "mean"
+    )
+    assert own.shape == (baseline.size, 1)
     simulate = make_simulate(classical(baseline, experiment.config), experiment.config)
     found = simulate(None, dataset, np.broadcast_to(own, (len(own), dataset.pairs.size)))
     return own[:, 0], float(found["cost"].mean())
@@ -229,7 +239,7 @@ def test_search_returns_the_best_of_its_grid() -> None:
     (axis,) = INCUMBENT.axes
     simulate = make_simulate(classical(INCUMBENT, experiment.config), experiment.config)
     costs = [
-        simulate(None, experiment.train, np.full((1, 64), z))["objective"].mean()
+        simulate(None, experiment.train, mean_with(z, 64))["objective"].mean()
         for z in np.linspace(*axis)[8:16]
     ]
     own, cost = tuned("incumbent", experiment)
@@ -245,12 +255,12 @@ def test_pair_by_pair_numbers_differ_and_cost_less() -> None:
         make_panel(demand), *STATIONARY, "supply.unmet=backlog", "baseline.per_pair=true"
     )
     price = prices(experiment.config.objective)
-    own = search.fit(INCUMBENT, experiment.train, np.ones(3), price, experiment.config)
-    assert own.shape == (1, 3) and len(set(own[0])) > 1
+    own = search.fit(INCUMBENT, experiment.train, np.ones(3), price, experiment.config, "mean")
+    assert own.shape == (2, 3) and len(set(own[0])) > 1
     simulate = make_simulate(classical(INCUMBENT, experiment.config), experiment.config)
     each = simulate(None, experiment.train, own)["cost"]
     for z in np.linspace(*INCUMBENT.axes[0]):
-        assert (each <= simulate(None, experiment.train, np.full((1, 3), z))["cost"] + 1e-3).all()
+        assert (each <= simulate(None, experiment.train, mean_with(z, 3))["cost"] + 1e-3).all()
 
 
 def test_weights_steer_the_search() -> None:
@@ -260,7 +270,7 @@ def test_weights_steer_the_search() -> None:
     experiment = make_experiment(make_panel(demand), *STATIONARY, "supply.unmet=backlog")
     price = prices(experiment.config.objective)
     poisson, regular = (
-        search.fit(INCUMBENT, experiment.train, weight, price, experiment.config)[0, 0]
+        search.fit(INCUMBENT, experiment.train, weight, price, experiment.config, "mean")[0, 0]
         for weight in np.eye(2)
     )
     assert regular == pytest.approx(0.58, abs=0.05)
@@ -270,4 +280,21 @@ def test_weights_steer_the_search() -> None:
 def test_nothing_to_tune() -> None:
     experiment = stationary("lost")
     price, clairvoyant = prices(experiment.config.objective), registry.get("baseline", "clairvoyant")
-    assert search.fit(clairvoyant, experiment.train, np.ones(64), price, experiment.config).shape == (0, 1)
+    assert search.fit(clairvoyant, experiment.train, np.ones(64), price, experiment.config, "mean").shape == (
+        0,
+        1,
+    )
+
+
+def test_the_forecast_is_searched_and_each_rule_gets_it() -> None:
+    """Demand without a season that now and then bursts: the long-run mean beats any trailing mean."""
+    rng = np.random.default_rng(5)
+    demand = rng.poisson(30, (120, 40)) * (rng.random((120, 40)) < 0.05)
+    experiment = make_experiment(make_panel(demand), "split.validation_days=30", "split.test_days=20")
+    price = prices(experiment.config.objective)
+    chosen = results.best_forecast(experiment, price)
+    assert chosen in ("mean", "shrunk")
+    for name in ("incumbent", "capped_base_stock"):
+        own = results.fit_baseline(experiment, name, price)
+        assert (own[-1] == FORECASTS.index(chosen)).all()
+    assert len(results.fit_baseline(experiment, "constant", price)) == 1
