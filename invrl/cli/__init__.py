@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import typer
 
@@ -50,6 +51,8 @@ app.add_typer(pilot.app, name="pilot")
 
 def main() -> None:
     """Entry point: one-line errors with a hint; a traceback only under INVRL_DEBUG."""
+    if not sys.warnoptions:  # libraries' warnings are for developers: python -W shows them
+        warnings.simplefilter("ignore")
     try:
         app()
     except InvrlError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -77,7 +76,9 @@ def emit(
 def render(rows: Sequence[Mapping[str, Any]], format: str, payload: Any = None) -> str:
     """Rows as markdown, csv, latex or json text."""
     if format == "json":
-        return json.dumps(rows if payload is None else payload, indent=2, default=_jsonable)
+        from invrl.runs import strict
+
+        return strict.text(rows if payload is None else payload, indent=2)
     names = list(rows[0]) if rows else []
     cells = [[cell(row[name]) for name in names] for row in rows]
     if format == "csv":
@@ -130,7 +131,3 @@ def _latex(text: str) -> str:
     for char in "&%_#":
         text = text.replace(char, "\\" + char)
     return text
-
-
-def _jsonable(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)

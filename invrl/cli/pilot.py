@@ -149,13 +149,12 @@ def year_on_year(
 ) -> None:
     """The same months a year apart, paired by unit; works without controls, and proves less."""
     from invrl.pilot.comparison import year_on_year as compare
-    from invrl.pilot.report import finite
     from invrl.pilot.table import read_table
 
     refuse_existing(out)
     days = day("--from", first), day("--to", last)
     panel = read_table(file, columns(column), outcomes(outcome), treatment=False)
-    rows = [finite(compare(panel, name, *days, cap=cap)) for name in panel.outcomes]
+    rows = [compare(panel, name, *days, cap=cap) for name in panel.outcomes]
     screen = format == "table" and not out
     title = "The same months a year before"
     shown = upright(rows) if screen else rows

@@ -145,31 +145,21 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
 
 
 def _row(name: str, split: dict[str, Any], main: str) -> dict[str, Any]:
-    values = split["policies"][name]
+    from invrl.scoring.intervals import Estimate, percent, plus_minus, signed
+
+    values = {measure: Estimate(*triple) for measure, triple in split["policies"][name].items()}
     row = {
         "policy": name,
-        "stockout %": _plus_minus(values["stockout_rate"], 100, 2),
-        "turnover d": _plus_minus(values["turnover_time"], 1, 2),
-        "objective": f"{values['objective'][0]:.3f}",
+        "stockout %": plus_minus(values["stockout_rate"], 100),
+        "turnover d": plus_minus(values["turnover_time"]),
+        "objective": f"{values['objective'].mean:.3f}",
         "vs it (%)": "",
         "at equal SR (d)": "",
     }
     equal = split.get("equal_stockout", {}).get(name)
     if equal:
-        triple = equal["turnover_time"]
-        row["at equal SR (d)"] = f"{_plus_minus(triple, 1, 2, '+')}{_star(triple)}"
+        row["at equal SR (d)"] = signed(Estimate(*equal["turnover_time"]))
     if name not in (main, "clairvoyant"):
-        triple = split["differences"][name]["objective"]
-        relative = _plus_minus(triple, 100 / values["objective"][0], 1, "+")
-        row["vs it (%)"] = f"{relative}{_star(triple)}"
+        delta = Estimate(*split["differences"][name]["objective"])
+        row["vs it (%)"] = percent(delta, values["objective"].mean)
     return row
-
-
-def _star(triple: list[float]) -> str:
-    return "*" if triple[1] > 0 or triple[2] < 0 else ""
-
-
-def _plus_minus(triple: list[float], unit: float, digits: int, sign: str = "") -> str:
-    """Mean ± half its interval."""
-    mean, low, high = (unit * value for value in triple)
-    return f"{mean:{sign}.{digits}f}±{(high - low) / 2:.{digits}f}"

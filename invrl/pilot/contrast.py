@@ -95,7 +95,7 @@ def cells(table: PilotTable, outcome: str, window: Window = ALL_DAYS, shift: int
         )
     wave = np.repeat(np.arange(len(kept)), [len(parts[i][0]) for i in kept])
     y, unit, bins, days, treated = (np.concatenate([parts[i][k] for i in kept]) for k in range(5))
-    if np.ptp(y) == 0:
+    if np.ptp(y) == 0 and not shift:  # before the start it may well be: nothing happened
         raise InvrlError(f"{outcome} is {y[0]:g} for every unit all the time", hint="is it the right column?")
     return Cells(y, unit, wave, bins, days, treated, starts[kept], max(parts[i][5] for i in kept))
 

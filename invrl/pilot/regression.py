@@ -14,6 +14,7 @@ from invrl.pilot.contrast import (
     Estimate,
     Window,
     cells,
+    closed_form,
     combine,
     covariance,
     estimate,
@@ -74,7 +75,9 @@ def event_result(
     """`Events` from coefficients [K], their covariance [K, K] and its degrees of freedom."""
     leads = bins < 0
     p = joint_p(beta[leads], variance[np.ix_(leads, leads)], freedom)
-    return Events(bins, reference, beta, np.sqrt(np.diag(variance)), freedom, p, int(leads.sum()))
+    return Events(
+        bins, reference, beta, np.sqrt(np.maximum(np.diag(variance), 0.0)), freedom, p, int(leads.sum())
+    )
 
 
 def joint_p(beta: np.ndarray, variance: np.ndarray, freedom: float) -> float:
@@ -183,5 +186,7 @@ def placebo(table: PilotTable, outcome: str, window: Window = ALL_DAYS) -> list[
     found = []
     for shift in placebo_shifts(table, window):
         part = cells(table, outcome, window, shift)
-        found.append((shift, date(int(part.starts[0]) - shift), effect(table, part)[0]))
+        still = np.ptp(part.y) == 0
+        one = closed_form(table, part) if still else effect(table, part)[0]
+        found.append((shift, date(int(part.starts[0]) - shift), one))
     return found

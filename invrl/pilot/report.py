@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
 from invrl.errors import InvrlError
 from invrl.pilot.comparison import balance, pilot_years
 from invrl.pilot.contrast import ALL_DAYS, Cells, Estimate, Window, cells, closed_form, wave_shares
 from invrl.pilot.regression import Events, effect, event_study, placebo
 from invrl.pilot.table import PilotTable, date, settle
+from invrl.runs.strict import finite
 
 UNITS = {"stockout": "points", "turnover": "days"}
 TITLES = {"stockout": "Stockout rate", "turnover": "Turnover time"}
@@ -69,13 +71,47 @@ def analyse(table: PilotTable, window: Window = ALL_DAYS) -> Report:
     _check(window)
     whole = table
     table, remarks = settle(table)
+    findings, refused = _findings(table, window)
     return Report(
-        findings={outcome: _finding(table, outcome, window) for outcome in table.outcomes},
+        findings=findings,
         balance=balance(table, window.cap),
-        years=pilot_years(whole, window.cap),
+        years=_checked(lambda: pilot_years(whole, window.cap), [], "The year before", refused),
         facts=_facts(table, window),
-        remarks=remarks,
+        remarks=remarks + refused,
     )
+
+
+def _findings(table: PilotTable, window: Window) -> tuple[dict[str, Finding], list[str]]:
+    """The outcomes that can be compared, and sentences on what could not; one does not take another down.
+
+    Raises:
+        InvrlError: no outcome can be compared.
+    """
+    found: dict[str, Finding] = {}
+    errors: list[InvrlError] = []
+    remarks: list[str] = []
+    for outcome in table.outcomes:
+        try:
+            found[outcome] = _finding(table, outcome, window, remarks)
+        except InvrlError as error:
+            errors.append(error)
+            remarks.append(f"{TITLES[outcome]} could not be compared: {error.message}.")
+    if not found:
+        raise errors[0]
+    return found, remarks
+
+
+T = TypeVar("T")
+
+
+def _checked(check: Callable[[], T], otherwise: T, what: str, remarks: list[str]) -> T:
+    """What a check finds; one that fails is remarked on, for the estimate stands without it."""
+    try:
+        return check()
+    except (InvrlError, ValueError, ArithmeticError, LinAlgError) as error:
+        reason = error.message if isinstance(error, InvrlError) else str(error)
+        remarks.append(f"{what} could not be checked: {reason}.")
+        return otherwise
 
 
 def _check(window: Window) -> None:
@@ -89,7 +125,10 @@ def _check(window: Window) -> None:
         )
 
 
-def _finding(table: PilotTable, outcome: str, window: Window) -> Finding:
+NO_EVENTS = Events(np.zeros(0, int), -1, np.zeros(0), np.zeros(0), 1.0, float("nan"), 0)
+
+
+def _finding(table: PilotTable, outcome: str, window: Window, remarks: list[str]) -> Finding:
     part = cells(table, outcome, window)
     whole, waves = effect(table, part)
     counts = [np.unique(part.unit[(part.wave == w) & part.treated]).size for w in range(len(waves))]
@@ -98,8 +137,15 @@ def _finding(table: PilotTable, outcome: str, window: Window) -> Finding:
         closed=closed_form(table, part),
         waves=[(date(s), n, e) for s, n, e in zip(part.starts, counts, waves, strict=True)],
         means=_means(table, part),
-        events=event_study(table, part, window),
-        placebo=placebo(table, outcome, window),
+        events=_checked(
+            lambda: event_study(table, part, window),
+            NO_EVENTS,
+            f"{TITLES[outcome]}: the event study",
+            remarks,
+        ),
+        placebo=_checked(
+            lambda: placebo(table, outcome, window), [], f"{TITLES[outcome]}: placebo dates", remarks
+        ),
         capped=part.capped,
         units=np.unique(part.unit).size,
     )
@@ -200,12 +246,3 @@ def document(report: Report, reading: Sequence[str]) -> dict[str, Any]:
     }
     tree = {"facts": report.facts, **tables(report), "checks": checks, "reading": list(reading)}
     return finite(tree)
-
-
-def finite(value: Any) -> Any:
-    """NaN has no JSON: it becomes null."""
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -12,6 +12,7 @@ runs/<name>-<id>/
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import secrets
@@ -28,6 +29,7 @@ import numpy as np
 from invrl.config import reading
 from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
+from invrl.runs import strict
 
 SCHEMA = 1
 
@@ -74,17 +76,18 @@ class Run:
 
     def log(self, record: dict[str, float]) -> None:
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(strict.text(record) + "\n")
 
     def metrics(self) -> list[dict[str, float]]:
-        """The logged evaluations; a line cut off by a kill is left out."""
-        return read_lines(self.path / "metrics.jsonl")
+        """The logged evaluations; a line cut off by a kill is left out, a number that was none is NaN."""
+        lines = read_lines(self.path / "metrics.jsonl")
+        return [{key: math.nan if one is None else one for key, one in line.items()} for line in lines]
 
     def forget_after(self, update: int) -> None:
         """Drop log lines later than a checkpoint: the resumed run writes them again."""
         kept = [record for record in self.metrics() if record["update"] <= update]
         partial = self.path / "metrics.jsonl.partial"
-        partial.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+        partial.write_text("".join(strict.text(record) + "\n" for record in kept), encoding="utf-8")
         os.replace(partial, self.path / "metrics.jsonl")
 
     def save_pairs(self, split: str, values: dict[str, np.ndarray]) -> None:
@@ -106,7 +109,7 @@ class Run:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file, whole or not at all."""
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    partial.write_text(strict.text(content, indent=2) + "\n", encoding="utf-8")
     os.replace(partial, path)
 
 

@@ -17,7 +17,7 @@ from invrl.config.reading import to_tree
 from invrl.config.schema import Config
 from invrl.errors import InvrlError
 from invrl.runs.directory import Run
-from invrl.scoring.intervals import Estimate, estimate
+from invrl.scoring.intervals import Estimate, estimate, percent, plus_minus, signed
 
 GRID_MEASURES = ("stockout_rate", "turnover_time")
 CELL_MEASURES = (*GRID_MEASURES, "cost", "objective", "fill_rate", "average_inventory")
@@ -221,12 +221,6 @@ def delta_text(cell: Cell, measure: str) -> str:
     return signed(cell.deltas[measure], 100 if measure in ("stockout_rate", "fill_rate") else 1)
 
 
-def signed(found: Estimate, unit: float = 1) -> str:
-    """`+1.23±0.10*`: a difference, half its interval, and a star where that excludes zero."""
-    half = (found.high - found.low) / 2 * unit
-    return f"{found.mean * unit:+.2f}±{half:.2f}{'*' if found.significant else ''}"
-
-
 def absolute_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """One row per cell: means ± half their intervals; the objective against the reference's."""
     rows = []
@@ -237,22 +231,17 @@ def absolute_rows(comparison: Comparison) -> list[dict[str, Any]]:
             "turnover d": plus_minus(cell.means["turnover_time"], 1),
             "objective": f"{cell.means['objective'].mean:.3f}",
             "cost": f"{cell.means['cost'].mean:.3f}",
-            "vs ref (%)": "-" if cell.deltas is None else _percent(cell),
+            "vs ref (%)": _percent(cell),
         })  # fmt: skip
     return rows
 
 
-def plus_minus(found: Estimate, unit: float) -> str:
-    return f"{found.mean * unit:.2f}±{(found.high - found.low) / 2 * unit:.2f}"
-
-
 def _percent(cell: Cell) -> str:
     """The paired difference of the objective, in per cent of the reference."""
-    assert cell.deltas is not None
+    if cell.deltas is None:
+        return "-"
     delta = cell.deltas["objective"]
-    base = cell.means["objective"].mean - delta.mean
-    half = (delta.high - delta.low) / 2 / base
-    return f"{100 * delta.mean / base:+.1f}±{100 * half:.1f}{'*' if delta.significant else ''}"
+    return percent(delta, cell.means["objective"].mean - delta.mean)
 
 
 def payload(comparison: Comparison) -> dict[str, Any]:

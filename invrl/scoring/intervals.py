@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,29 @@ class Estimate(NamedTuple):
     def significant(self) -> bool:
         """Zero lies outside the interval; one of no width (a single cluster) is no evidence."""
         return self.low < self.high and not self.low <= 0 <= self.high
+
+    @property
+    def star(self) -> str:
+        return "*" if self.significant else ""
+
+
+def plus_minus(found: Estimate, unit: float = 1) -> str:
+    """`1.23±0.10`: a mean and half its interval."""
+    return f"{found.mean * unit:.2f}±{(found.high - found.low) / 2 * unit:.2f}"
+
+
+def signed(found: Estimate, unit: float = 1) -> str:
+    """`+1.23±0.10*`: a difference, half its interval, and a star where that excludes zero."""
+    half = (found.high - found.low) / 2 * unit
+    return f"{found.mean * unit:+.2f}±{half:.2f}{found.star}"
+
+
+def percent(found: Estimate, base: float) -> str:
+    """`+1.2±0.1*`: a difference in per cent of `base`; a dash where there is nothing to divide by."""
+    if not base or not math.isfinite(100 / base):
+        return "-"
+    half = abs((found.high - found.low) / 2 / base)
+    return f"{100 * found.mean / base:+.1f}±{100 * half:.1f}{found.star}"
 
 
 def estimate(
@@ -42,8 +66,12 @@ def estimate(
 
 
 def interval(drawn: np.ndarray) -> Estimate:
-    """What is left of [1 + R] figures: the first, and the middle 95 % of the others."""
-    low, high = np.percentile(drawn[1:] if drawn.size > 1 else drawn, [2.5, 97.5])
+    """What is left of [1 + R] figures: the first, and the middle 95 % of the others.
+
+    Samples without a figure, such as those that drew only pairs of weight 0, tell nothing.
+    """
+    others = drawn[1:][np.isfinite(drawn[1:])]
+    low, high = np.percentile(others if others.size else drawn[:1], [2.5, 97.5])
     return Estimate(float(drawn[0]), float(low), float(high))
 
 
@@ -54,6 +82,7 @@ def resampled(
 
     Whole clusters (all warehouses of a SKU) are drawn with replacement, as their pairs share
     their fate. The same clusters and seed draw the same samples: figures made of them are paired.
+    A sample of no weight has no mean: NaN.
     """
     _, code = np.unique(clusters, return_inverse=True)
     count = int(code.max()) + 1
@@ -66,5 +95,5 @@ def resampled(
         size = min(chunk, resamples - first)
         times = rng.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)
         total = times @ mass
-        parts.append((times @ sums.T) / np.maximum(total, 1e-300)[:, None])
+        parts.append((times @ sums.T) / np.where(total > 0, total, np.nan)[:, None])
     return np.concatenate(parts)

@@ -13,7 +13,7 @@ from invrl.baselines import search
 from invrl.baselines.contract import FORECASTS
 from invrl.experiment import Experiment
 from invrl.metrics import Prices
-from invrl.scoring.intervals import Estimate, estimate
+from invrl.scoring.intervals import estimate
 from invrl.scoring.rules import Rule, classical, make_simulate
 
 Measures = dict[str, np.ndarray]
@@ -160,10 +160,6 @@ def summarise(experiment: Experiment, split: str, policies: dict[str, Measures],
             if name != main
         },
     }
-
-
-def as_estimate(triple: list[float]) -> Estimate:
-    return Estimate(*triple)
 
 
 def pair_arrays(

@@ -12,8 +12,8 @@ from invrl.errors import InvrlError
 from invrl.runs import checkpoints
 from invrl.runs.directory import Run
 from invrl.scoring import results
-from invrl.scoring.comparison import GRID_MEASURES, plus_minus, same_data, signed
-from invrl.scoring.intervals import Estimate, interval, resampled
+from invrl.scoring.comparison import GRID_MEASURES, same_data
+from invrl.scoring.intervals import Estimate, interval, plus_minus, resampled, signed
 from invrl.training import session
 from invrl.tuning.study import Study, tested, trials_of
 

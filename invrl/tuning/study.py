@@ -27,7 +27,7 @@ import numpy as np
 from invrl.config import reading
 from invrl.config.schema import Config
 from invrl.errors import InvrlError
-from invrl.runs import checkpoints
+from invrl.runs import checkpoints, strict
 from invrl.runs.directory import read_lines, write_json
 from invrl.tuning.lanes import Job
 from invrl.tuning.space import ADAPTIVE, BATCH, SAMPLERS, Dimension, History, most, parse
@@ -73,7 +73,7 @@ class Study:
             content = file.read()
             if content and not content.endswith(b"\n"):
                 file.truncate(content.rfind(b"\n") + 1)
-            file.write(json.dumps(record).encode() + b"\n")
+            file.write(strict.text(record).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -108,7 +108,7 @@ class Study:
         trial, seed, values = job.label
         assert job.loop is not None
         curve = self.curve(trial, seed)
-        curve.write_text("".join(json.dumps(line) + "\n" for line in job.log), encoding="utf-8")
+        curve.write_text("".join(strict.text(line) + "\n" for line in job.log), encoding="utf-8")
         checkpoints.save(self.policy(trial, seed), job.loop.best)
         best = next((line for line in job.log if line["update"] == int(job.loop.best_update)), {})
         self.append("trials.jsonl", {

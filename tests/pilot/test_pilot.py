@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy import stats
 
 from invrl.errors import InvrlError
+from invrl.pilot import reading, report
 from invrl.pilot.comparison import balance, last_year, pilot_years, year_on_year
 from invrl.pilot.contrast import Window, cells, closed_form, estimate
 from invrl.pilot.regression import closed_form_events, effect, event_study, joint_p, placebo, placebo_shifts
@@ -260,3 +262,43 @@ def test_year_on_year_of_a_pilot_needs_year_old_days():
         ("stockout", "treated"), ("stockout", "control"), ("turnover", "treated"), ("turnover", "control"),
     ]  # fmt: skip
     assert rows[2]["change"] < -5 < rows[3]["change"]
+
+
+def quiet_before(turnover: bool = True) -> PilotTable:
+    """Nobody is out of stock before day 40; then 30 % of the treated days and 10 % of the controls'."""
+    start = np.repeat([40, -1], 50)
+    rng = np.random.default_rng(0)
+    chance = np.where(start < 0, 0.1, 0.3) * (np.arange(80) >= 40)[:, None]
+    flags = np.zeros((80, 100))
+    for group in (start < 0, start >= 0):  # exactly the share of the days
+        days = np.flatnonzero(np.broadcast_to(group & (np.arange(80) >= 40)[:, None], flags.shape))
+        out = rng.choice(days, round(chance.ravel()[days].sum()), replace=False)
+        flags.ravel()[out] = 1
+    more = {"inventory": rng.gamma(9.0, 1.0, flags.shape), "sales": np.full(flags.shape, 2.0)}
+    return dense_table(start, flags, **(more if turnover else {}))
+
+
+def test_a_check_that_fails_does_not_take_the_estimate_down(monkeypatch: pytest.MonkeyPatch):
+    found = report.analyse(quiet_before()).findings
+    assert found["stockout"].effect.value == pytest.approx(20)
+    assert [one.value for _, _, one in found["stockout"].placebo] == [0, 0, 0]
+    assert abs(found["turnover"].effect.value) < 0.1
+
+    def broken(*_: object):
+        raise np.linalg.LinAlgError("singular")
+
+    for name in ("event_study", "placebo", "pilot_years"):
+        monkeypatch.setattr(report, name, broken)
+    whole = report.analyse(quiet_before())
+    assert whole.findings["stockout"].effect.value == pytest.approx(20)
+    assert sum("could not be checked: singular" in line for line in reading.read(whole)) == 5
+    json.dumps(report.document(whole, []), allow_nan=False)
+
+
+def test_an_outcome_that_never_moves_does_not_take_the_other_down():
+    table = quiet_before()
+    assert table.stockout is not None
+    still = replace(table, stockout=0 * table.stockout)
+    whole = report.analyse(still)
+    assert list(whole.findings) == ["turnover"]
+    assert any("Stockout rate could not be compared" in line for line in reading.read(whole))

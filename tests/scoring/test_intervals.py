@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from invrl.scoring.intervals import Estimate, estimate
+from invrl.scoring.intervals import Estimate, estimate, percent, signed
 
 
 def one(
@@ -110,3 +110,25 @@ def test_no_resamples_is_no_evidence() -> None:
 def test_one_cluster_is_no_evidence() -> None:
     """Nothing can be said about other SKUs from one."""
     assert not one(np.array([1.0, 2.0, 3.0]), np.zeros(3)).significant
+
+
+def test_a_sample_that_cannot_be_weighed_is_left_out() -> None:
+    """A quarter of the samples of two SKUs draw the one of weight 0 alone: that is no mean of 0."""
+    found = one(np.array([5.0, 7.0]), weight=np.array([1.0, 0.0]))
+    assert found == (5, 5, 5)
+
+
+@pytest.mark.parametrize("found", [Estimate(2.0, 2.0, 2.0), Estimate(-1.0, -1.0, -1.0)])
+def test_an_interval_of_no_width_has_no_star_in_any_text(found: Estimate) -> None:
+    assert "*" not in signed(found) + percent(found, 3.0) + found.star
+
+
+@pytest.mark.parametrize("base", [0.0, 1e-320, float("nan")])
+def test_a_share_of_nothing_is_a_dash(base: float) -> None:
+    assert percent(Estimate(1.0, 0.5, 1.5), base) == "-"
+
+
+def test_stars_have_one_maker() -> None:
+    assert signed(Estimate(1.0, 0.5, 1.5)) == "+1.00±0.50*"
+    assert percent(Estimate(1.0, 0.5, 1.5), 4.0) == "+25.0±12.5*"
+    assert signed(Estimate(1.0, -0.5, 2.5)) == "+1.00±1.50"
