@@ -13,12 +13,10 @@ from invrl.policies.network import MLP, Policy
 
 
 class Critic(NamedTuple):
-    """K action-value networks; their parameters are a tuple of K."""
-
     init: Callable[[Array], Any]
     """key -> parameters."""
     value: Callable[[Any, Array, Array], Array]
-    """(parameters, inputs [D, n], aims [n]) -> Q [K, n]."""
+    """(parameters, inputs [D, n], aims [n]) -> Q [n]."""
 
 
 class Value(NamedTuple):
@@ -28,21 +26,15 @@ class Value(NamedTuple):
     """(parameters, inputs [D, n]) -> V [n]."""
 
 
-def make_critic(
-    policy: Policy, hidden: tuple[int, ...], activation: str, layer_norm: bool, count: int
-) -> Critic:
-    """`count` independent critics on the network's input and the aim's distance from its start."""
+def make_critic(policy: Policy, hidden: tuple[int, ...], activation: str, layer_norm: bool) -> Critic:
+    """A critic on the network's input and the aim's distance from its start."""
     mlp = MLP(hidden, activation, (0.0,), layer_norm)
     nothing = jnp.zeros((policy.inputs + 1, 1))
 
     def value(params: Any, inputs: Array, aim: Array) -> Array:
-        x = jnp.concatenate([inputs, aim[None] - 1.0])
-        return jnp.concatenate([jnp.asarray(mlp.apply(one, x)) for one in params])
+        return jnp.asarray(mlp.apply(params, jnp.concatenate([inputs, aim[None] - 1.0])))[0]
 
-    return Critic(
-        init=jax.jit(lambda key: tuple(mlp.init(k, nothing) for k in jax.random.split(key, count))),
-        value=value,
-    )
+    return Critic(init=jax.jit(lambda key: mlp.init(jax.random.split(key, 1)[0], nothing)), value=value)
 
 
 def make_value(policy: Policy, hidden: tuple[int, ...], activation: str) -> Value:

@@ -5,8 +5,6 @@ then, `gradient_steps` times: sample a minibatch, set the targets, update the cr
 actor, let the target networks follow. The environment is the one simulator, many pairs at once.
 An action is the policy's aim (an order or a level, see `policies.heads`).
 
-Switches of TD3 (Fujimoto et al. 2018): `twin`, `actor_every`, `target_noise`; targets follow in every step.
-
 Every device has its own pairs, replay buffer and part of each minibatch; gradients are summed.
 """
 
@@ -49,7 +47,6 @@ class Hyper(NamedTuple):
     final_noise: Array | float
     learning_starts: Array | int
     critic_warmup: Array | int
-    target_noise: Array | float
     aim_min: Array | float
     aim_max: Array | float
     reward_scale: Array | float
@@ -68,7 +65,7 @@ class Transition(NamedTuple):
 
 class Networks(NamedTuple):
     actor: Any
-    critic: Any  # a tuple of critics
+    critic: Any
     target_actor: Any
     target_critic: Any
     actor_moments: Any  # Adam's
@@ -104,7 +101,7 @@ def hyper(config: Config) -> Hyper:
 def make_learner(problem: Problem) -> Learner:
     config, policy = problem.config, problem.policy
     ddpg, activation = config.ddpg, config.network.activation
-    critic = make_critic(policy, ddpg.hidden, activation, ddpg.layer_norm, 2 if ddpg.twin else 1)
+    critic = make_critic(policy, ddpg.hidden, activation, ddpg.layer_norm)
     batch = shares(problem, ddpg.batch_pairs, ddpg.copies)
     return Learner(policy, critic, config, batch, Workers(problem.train.groups[0].devices))
 
@@ -187,12 +184,11 @@ def learn(learner: Learner, hyper: Hyper, state: State, key: Array) -> tuple[Sta
     rate = cosine(1.0, hyper.final_rate, state.step / learner.config.train.updates)
 
     def one(networks: Networks, place: Array) -> tuple[Networks, Metrics]:
-        key_batch, key_noise = jax.random.split(jax.random.fold_in(key, place))
+        key_batch, _ = jax.random.split(jax.random.fold_in(key, place))
         batch = ring.sample(state.replay, key_batch, max(ddpg.minibatch // learner.workers.devices, 1))
         batch = batch._replace(reward=state.units.shrink(batch.reward))
-        noise = jnp.clip(jax.random.normal(key_noise, batch.aim.shape), -2.5, 2.5)
         count = state.step * ddpg.gradient_steps + place
-        return gradient_step(learner, hyper, rate, networks, batch, noise, count)
+        return gradient_step(learner, hyper, rate, networks, batch, count)
 
     networks, metrics = lax.scan(one, state.networks, jnp.arange(ddpg.gradient_steps))
     metrics = jax.tree.map(jnp.mean, metrics)
@@ -206,19 +202,18 @@ VALUES = ("q_mean", "q_min", "q_max", "target_min", "target_max")
 
 def gradient_step(
     learner: Learner, hyper: Hyper, rate: Array | float, networks: Networks, batch: Transition,
-    noise: Array, count: Array | int,
+    count: Array | int,
 ) -> tuple[Networks, Metrics]:  # fmt: skip
     """One minibatch: targets, critic, actor, target networks.
 
     Args:
         rate: [] share of the learning rates that the schedule leaves.
         batch: with rewards as the critic sees them.
-        noise: [n] standard normal, for the target's action.
         count: [] gradient steps done before.
     """
     bounds = Bounds(hyper.aim_min, hyper.aim_max)
     share = batch.weight / jnp.maximum(learner.workers.total(batch.weight.sum()), 1e-12)
-    y = targets(learner, networks, batch, hyper.target_noise * noise, bounds)
+    y = targets(learner, networks, batch, bounds)
 
     descend = jax.value_and_grad(critic_loss, has_aux=True)
     (loss, q), grads = descend(networks.critic, learner, batch, y, share)
@@ -236,7 +231,7 @@ def gradient_step(
     def wait(actor: Any, moments: Any) -> tuple[Any, Any, Array, Array]:
         return actor, moments, jnp.zeros(()), jnp.zeros(())
 
-    due = (count >= hyper.critic_warmup) & (count % learner.config.ddpg.actor_every == 0)
+    due = count >= hyper.critic_warmup
     actor, actor_moments, climbed, norm = lax.cond(due, climb, wait, networks.actor, networks.actor_moments)
 
     target_actor = follow(networks.target_actor, actor, hyper.tau)
@@ -247,18 +242,18 @@ def gradient_step(
     }  # fmt: skip
 
 
-def targets(learner: Learner, networks: Networks, batch: Transition, noise: Array, bounds: Bounds) -> Array:
-    """[n] y = r + gamma min_k Q'_k(s', mu'(s') + noise); DDPG has one critic and no noise [n]."""
+def targets(learner: Learner, networks: Networks, batch: Transition, bounds: Bounds) -> Array:
+    """[n] y = r + gamma Q'(s', mu'(s'))."""
     view = batch.next_view.T
-    aim = bounds.clip(learner.policy.aim(networks.target_actor, view) + noise)
-    value = learner.critic.value(networks.target_critic, view.inputs, aim).min(0)
+    aim = bounds.clip(learner.policy.aim(networks.target_actor, view))
+    value = learner.critic.value(networks.target_critic, view.inputs, aim)
     return td_target(batch.reward, batch.discount, value)
 
 
 def critic_loss(
     critic: Any, learner: Learner, batch: Transition, y: Array, share: Array
 ) -> tuple[Array, Array]:
-    """sum_k E (Q_k(s, a) - y)^2, and Q [K, n]; `share` [n] sums to 1 over all devices."""
+    """E (Q(s, a) - y)^2, and Q [n]; `share` [n] sums to 1 over all devices."""
     q = learner.critic.value(critic, batch.view.inputs.T, batch.aim)
     return (share * (q - y) ** 2).sum(), q
 
@@ -266,11 +261,11 @@ def critic_loss(
 def actor_loss(
     actor: Any, critic: Any, learner: Learner, batch: Transition, bounds: Bounds, share: Array
 ) -> Array:
-    """-E Q_1(s, mu(s)); an action out of bounds counts as the bound, less the squared distance to it."""
+    """-E Q(s, mu(s)); an action out of bounds counts as the bound, less the squared distance to it."""
     view = batch.view.T
     wanted = learner.policy.aim(actor, view)
     aim = bounds.clip(wanted)
-    q = learner.critic.value(critic, view.inputs, aim)[0]
+    q = learner.critic.value(critic, view.inputs, aim)
     return (share * ((wanted - aim) ** 2 - q)).sum()
 
 
@@ -280,9 +275,9 @@ def _errors(workers: Workers, q: Array, y: Array, share: Array) -> Metrics:
     def lowest(x: Array) -> Array:
         return workers.lowest(jnp.where(share > 0, x, jnp.inf).min())
 
-    error, level = workers.total(((share * jnp.abs(q - y)).mean(0).sum(), (share * q[0]).sum()))
+    error, level = workers.total(((share * jnp.abs(q - y)).sum(), (share * q).sum()))
     return {
-        "bellman_error": error, "q_mean": level, "q_min": lowest(q[0]), "q_max": -lowest(-q[0]),
+        "bellman_error": error, "q_mean": level, "q_min": lowest(q), "q_max": -lowest(-q),
         "target_min": lowest(y), "target_max": -lowest(-y),
     }  # fmt: skip
 

@@ -44,12 +44,10 @@ class Hyper(NamedTuple):
     gamma: Array | float
     trace: Array | float
     clip: Array | float
-    value_clip: Array | float
     value_weight: Array | float
     entropy: Array | float
     final_entropy: Array | float
     initial_std: Array | float
-    target_kl: Array | float
     aim_min: Array | float
     aim_max: Array | float
 
@@ -186,19 +184,13 @@ def learn(learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Arr
     size = min(max(ppo.minibatch // learner.workers.devices, 1), n)
 
     def minibatch(carry: tuple, chosen: Array) -> tuple[tuple, Metrics]:
-        networks, moments, stopped = carry
         part = jax.tree.map(lambda x: x[chosen], sample)
-        moved, moments_moved, metrics = gradient_step(learner, hyper, rate, bonus, networks, moments, part)
-        stopped |= (hyper.target_kl > 0) & (metrics["kl"] > hyper.target_kl)
-        kept = jax.tree.map(
-            lambda old, new: jnp.where(stopped, old, new), (networks, moments), (moved, moments_moved)
-        )
-        return (*kept, stopped), {**metrics, "steps_taken": 1.0 - stopped}
+        networks, moments, metrics = gradient_step(learner, hyper, rate, bonus, *carry, part)
+        return (networks, moments), metrics
 
     orders = jax.vmap(lambda key: jax.random.permutation(key, n))(jax.random.split(key, ppo.epochs))
     chosen = orders[:, : n // size * size].reshape(-1, size)
-    start = (state.networks, state.moments, jnp.zeros((), bool))
-    (networks, moments, _), metrics = lax.scan(minibatch, start, chosen)
+    (networks, moments), metrics = lax.scan(minibatch, (state.networks, state.moments), chosen)
     return state.replace(networks=networks, moments=moments), jax.tree.map(jnp.mean, metrics)
 
 
@@ -231,7 +223,7 @@ def surrogate_loss(
     ratio = jnp.exp(change)
     gain = clipped_surrogate(ratio, sample.advantage, hyper.clip)
     value = learner.value.value(networks.value, view.inputs)
-    error = value_error(value, sample.value, sample.value_target, hyper.value_clip)
+    error = (value - sample.value_target) ** 2
     spread = entropy(networks.log_std)
     loss = (share * (hyper.value_weight * error - gain - bonus * spread)).sum()
     return loss, {
@@ -246,13 +238,6 @@ def surrogate_loss(
 def clipped_surrogate(ratio: Array, advantage: Array, clip: Array | float) -> Array:
     """[n] min(ratio A, clip(ratio, 1 - eps, 1 + eps) A), eq. 7."""
     return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1.0 - clip, 1.0 + clip) * advantage)
-
-
-def value_error(value: Array, old: Array, target: Array, limit: Array | float) -> Array:
-    """[n] (V - target)^2; with a limit > 0, the larger of that and of the error of V kept near the old V."""
-    near = old + jnp.clip(value - old, -limit, limit)
-    error = (value - target) ** 2
-    return jnp.where(limit > 0, jnp.maximum(error, (near - target) ** 2), error)
 
 
 def entropy(log_std: Array) -> Array:

@@ -197,12 +197,6 @@ class DDPG:
     """Hidden layers of the critic; the actor's are `network.hidden`."""
     layer_norm: bool = True
     """Layer normalisation in the critic."""
-    twin: bool = False
-    """Two critics, of which the lower target counts (TD3, Fujimoto et al. 2018)."""
-    actor_every: int = 1
-    """Gradient steps per step of the actor (TD3: 2)."""
-    target_noise: float = 0.0
-    """Standard deviation of the noise on the target's action, cut at 2.5 of it (TD3)."""
     aim_min: float = 0.0
     """Aims are executed and stored between `aim_min` ..."""
     aim_max: float = 3.0
@@ -228,8 +222,6 @@ class PPO:
     """Lambda of the generalised advantage estimate."""
     clip: float = 0.2
     """Largest change of an action's probability that is rewarded, relative."""
-    value_clip: float = 0.0
-    """Largest change of a value per update, in (normalised) rewards; 0 for no limit."""
     value_weight: float = 0.5
     """Weight of the value loss."""
     entropy: float = 0.0
@@ -241,8 +233,6 @@ class PPO:
     epochs: int = 4
     minibatch: int = 2048
     """Transitions per gradient step."""
-    target_kl: float = 0.0
-    """An update stops once a minibatch's KL divergence from the old policy is above; 0 never stops."""
     normalise_advantages: bool = True
     """To mean 0 and deviation 1 over the update's transitions."""
     batch_pairs: int = 2048

@@ -171,64 +171,59 @@ BATCH = ddpg.Transition(view([[2]]), floats([1]), floats([1]), floats([0.5]), vi
 
 def learner() -> ddpg.Learner:
     policy = small("ddpg", 20).policy._replace(net=lambda theta, inputs: theta * inputs[:1], start=(1.0,))
-    value = lambda w, inputs, aim: jnp.stack([one * (inputs[0] + aim) for one in w])
+    value = lambda w, inputs, aim: w * (inputs[0] + aim)
     critic = ddpg.Critic(lambda key: None, value)
     return ddpg.Learner(policy, critic, probes.make_config(), [], Workers(1))
 
 
-def networks(target_actor: float = 0.25, target_critic: tuple[float, ...] = (4.0,)) -> ddpg.Networks:
-    actor, critic = jnp.float32(0.5), (jnp.float32(2.0),)
+def networks(target_actor: float = 0.25, target_critic: float = 4.0) -> ddpg.Networks:
+    actor, critic = jnp.float32(0.5), jnp.float32(2.0)
     moments = adam(0.0, 1.0).init
     return ddpg.Networks(actor, critic, target_actor, target_critic, moments(actor), moments(critic))
 
 
 @pytest.mark.parametrize(
-    ("target_actor", "target_critic", "noise", "expected"),
+    ("target_actor", "expected"),
     [
-        (0.25, (4.0,), 0.0, 1 + 0.5 * 4 * (3 + 0.75)),
-        (0.25, (4.0, 3.0), 0.0, 1 + 0.5 * 3 * (3 + 0.75)),  # the lower of two critics
-        (0.25, (4.0,), 0.5, 1 + 0.5 * 4 * (3 + 1.25)),
-        (2.0, (4.0,), 0.0, 1 + 0.5 * 4 * (3 + 3)),  # the action 6 is kept within bounds
+        (0.25, 1 + 0.5 * 4 * (3 + 0.75)),
+        (2.0, 1 + 0.5 * 4 * (3 + 3)),  # the action 6 is kept within bounds
     ],
 )
-def test_targets(target_actor: float, target_critic: tuple, noise: float, expected: float) -> None:
-    nets = networks(target_actor, target_critic)
-    found = ddpg.targets(learner(), nets, BATCH, floats([noise]), BOUNDS)
+def test_targets(target_actor: float, expected: float) -> None:
+    found = ddpg.targets(learner(), networks(target_actor), BATCH, BOUNDS)
     assert found.tolist() == [expected]
 
 
 def test_losses() -> None:
-    loss, q = ddpg.critic_loss((2.0,), learner(), BATCH, floats([8.5]), floats([1]))
-    assert (float(loss), q.tolist()) == (6.25, [[6]])
+    loss, q = ddpg.critic_loss(2.0, learner(), BATCH, floats([8.5]), floats([1]))
+    assert (float(loss), q.tolist()) == (6.25, [6])
     climb = jax.value_and_grad(ddpg.actor_loss)
     # within bounds: -Q(2, 1) = -6 with slope -2 * 2; beyond: 4 counts as 3, and is drawn back
-    assert [float(x) for x in climb(0.5, (2.0,), learner(), BATCH, BOUNDS, floats([1]))] == [-6, -4]
-    assert [float(x) for x in climb(2.0, (2.0,), learner(), BATCH, BOUNDS, floats([1]))] == [1 - 10, 4]
+    assert [float(x) for x in climb(0.5, 2.0, learner(), BATCH, BOUNDS, floats([1]))] == [-6, -4]
+    assert [float(x) for x in climb(2.0, 2.0, learner(), BATCH, BOUNDS, floats([1]))] == [1 - 10, 4]
 
 
 def test_a_minibatch_by_hand() -> None:
     """Adam's first step is the learning rate against the slope's sign."""
     hyper = HYPER._replace(actor_learning_rate=0.2, critic_learning_rate=0.1)
-    step = lambda count: ddpg.gradient_step(learner(), hyper, 1.0, networks(), BATCH, floats([9]), count)
+    step = lambda count: ddpg.gradient_step(learner(), hyper, 1.0, networks(), BATCH, count)
     warming, metrics = step(0)
-    assert float(warming.critic[0]) == pytest.approx(2.1)  # towards y = 8.5, from 6
+    assert float(warming.critic) == pytest.approx(2.1)  # towards y = 8.5, from 6
     assert float(warming.actor) == 0.5  # until the critic is warm
     assert float(metrics["bellman_error"]) == pytest.approx(2.5)
     moving, _ = step(1)
     assert float(moving.actor) == pytest.approx(0.7, rel=1e-5)
     assert float(moving.target_actor) == pytest.approx(0.25 + 0.1 * (0.7 - 0.25))
-    assert float(moving.target_critic[0]) == pytest.approx(4 + 0.1 * (2.1 - 4))
+    assert float(moving.target_critic) == pytest.approx(4 + 0.1 * (2.1 - 4))
 
 
 def test_targets_start_equal_to_the_online_networks() -> None:
     """Biases included."""
-    test = small("ddpg", 20, "ddpg.twin=true")
+    test = small("ddpg", 20)
     state = ddpg.init(test.problem, ddpg.hyper(test.config), jax.random.key(0))
     nets = state.networks
     for online, target in [(nets.actor, nets.target_actor), (nets.critic, nets.target_critic)]:
         assert jax.tree.all(jax.tree.map(np.array_equal, online, target))
-    first, second = nets.critic
-    assert not jax.tree.all(jax.tree.map(np.array_equal, first, second))
 
 
 def test_exploration_stays_within_bounds() -> None:
@@ -272,13 +267,6 @@ def test_clipped_surrogate() -> None:
     np.testing.assert_allclose(ppo.clipped_surrogate(ratio, advantage, 0.2), [1.2, 0.5, -1.5, -0.8])
 
 
-def test_value_error() -> None:
-    value, old, target = floats([3, 3]), floats([1, 1]), floats([4, 2.5])
-    assert ppo.value_error(value, old, target, 0.0).tolist() == [1, 0.25]
-    # kept within 1 of the old value, V is 2: the larger error counts
-    assert ppo.value_error(value, old, target, 1.0).tolist() == [4, 0.25]
-
-
 def test_the_gaussian() -> None:
     """At two deviations of 0.5: -4 / 2 - log 0.5 - log(2 pi) / 2."""
     log_std = jnp.log(0.5)
@@ -313,15 +301,6 @@ def test_the_first_step_of_a_minibatch_is_the_policy_gradient() -> None:
     for a, b in zip(numbers(found._replace(value=())), numbers(expected._replace(value=())), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     assert float(metrics["kl"]) == pytest.approx(0, abs=1e-6)
-
-
-def test_an_update_stops_once_the_policy_has_moved_too_far() -> None:
-    words = ("ppo.minibatch=64", "ppo.epochs=8", "ppo.learning_rate=1e-3")
-    _, far = probes.train(small("ppo", 20, *words).problem, "ppo", 1)
-    _, near = probes.train(small("ppo", 20, *words, "ppo.target_kl=1e-4").problem, "ppo", 1)
-    assert far[0]["steps_taken"] == 1
-    assert 0 < near[0]["steps_taken"] < 0.5
-    assert near[0]["kl"] < far[0]["kl"]
 
 
 def test_advantages_are_standardised() -> None:
