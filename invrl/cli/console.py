@@ -32,6 +32,17 @@ def say(text: str = "") -> None:
     Console(stderr=True, highlight=False).print(text, soft_wrap=True)
 
 
+CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+"""Characters that a terminal obeys -> how they are shown."""
+
+
+def plain(text: object) -> str:
+    """A stranger's text for `say` and tables: markup and control characters do nothing."""
+    from rich.markup import escape
+
+    return escape(str(text).translate(CONTROL))
+
+
 def fail(error: InvrlError) -> None:
     """`error:` one sentence, a blank line, `hint:` one action."""
     print(f"error: {error.message}", file=sys.stderr)

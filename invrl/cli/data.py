@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.cli.options import name_unread
 from invrl.errors import InvrlError, nearest
 from invrl.registry import SOURCES
 
@@ -119,8 +120,10 @@ def describe(
     from invrl.demand.describe import describe as describe_panel
     from invrl.sources.contract import source_panel
 
-    panel = source_panel(_data(target, config, words))
+    data = _data(target, config, words)
+    panel = source_panel(data)
     description = describe_panel(panel)
+    name_unread(data)
     if format == "table" and not json_flag and out is None:
         print_picture(description, title=target)
     else:
@@ -163,6 +166,7 @@ def _write(data: Data, out: Path) -> None:
 
     panel = source_panel(data)
     write_panel(panel, out)
+    name_unread(data)
     pairs, days = count(panel.pairs, "pair"), count(panel.days, "day")
     say(f"wrote {out}: {pairs} x {days}, {panel.start} to {panel.dates[-1]}")
     say(f"next: invrl data describe {out}")

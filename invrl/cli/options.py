@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,8 @@ from invrl.config import reading
 from invrl.config.schema import Config, Data
 from invrl.errors import InvrlError
 
+MANY = 12
+"""Columns listed."""
 TRAINING, DATA, OUTPUT = "Training", "Data", "Output"
 
 
@@ -89,8 +91,31 @@ def load_config(
         name = "quickstart"
     config = reading.load(name, overrides or (), algo=algo, reg=reg)
     if data is not None:
-        config = replace(config, data=with_data(config.data, data))
+        config = _pointed(config, name, overrides or (), data)
     return config if seed is None else replace(config, seed=seed)
+
+
+def _pointed(config: Config, name: str | None, words: Iterable[str], data: str) -> Config:
+    """The config with its data section pointed elsewhere; what was typed of it still holds."""
+    typed = [(key, value) for key, value in map(reading.parse_override, words) if key.startswith("data.")]
+    for key, _ in typed:
+        if key in ("data.source", "data.path"):
+            raise InvrlError(f"both --data and {key} say where demand comes from", hint=f"drop {key}")
+    base = reading.load(name).data if name else Data()
+    return reading.with_values(replace(config, data=with_data(base, data)), typed)
+
+
+def name_unread(data: Data) -> None:
+    """Say which columns of the file nobody reads."""
+    from invrl.cli.console import plain, say
+    from invrl.sources.files import unread_columns
+
+    spare = unread_columns(data.path, data) if data.source == "file" else []
+    if spare:
+        some = ", ".join(map(plain, spare[:MANY])) + (
+            f" and {len(spare) - MANY} more" if len(spare) > MANY else ""
+        )
+        say(f"columns that nobody reads: {some}")
 
 
 def is_override(word: str) -> bool:

@@ -48,6 +48,9 @@ def recommend(
             metavar="OURS=THEIRS", help="The state file's name for our column.", rich_help_panel=DATA
         ),
     ] = None,
+    new_pairs: Annotated[
+        bool, typer.Option("--new-pairs", help="Many pairs may be new to the data.", rich_help_panel=DATA)
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="New file: .parquet or .csv.", rich_help_panel=OUTPUT)
     ] = None,
@@ -85,6 +88,7 @@ def recommend(
         ahead or (),
         _pairs(column),
         limits or (),
+        new_pairs,
     )
     job = daily.prepare(directory.find(name), request)
     payload: dict[str, Any] = {}

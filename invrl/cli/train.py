@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Json, emit, say
-from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, Quiet, RegName, Seed
+from invrl.cli.options import (
+    AlgoName,
+    ConfigName,
+    DataName,
+    OutDir,
+    Overrides,
+    Plugin,
+    Quiet,
+    RegName,
+    Seed,
+    name_unread,
+)
 
 Hosts = Annotated[
     str | None,
@@ -98,6 +109,7 @@ def _describe(experiment: Any, quiet: bool) -> None:
         f"({panel.knowledge} demand)"
     )
     say(f"  {parts}")
+    name_unread(config.data)
     plan = experiment.memory_plan()
     if sum(plan.values()) > WORTH_SAYING:
         shares = ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in plan.items())

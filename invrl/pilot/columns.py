@@ -12,6 +12,7 @@ import numpy as np
 from invrl.errors import InvrlError, nearest
 from invrl.tables.columns import Columns, parse_dates
 from invrl.tables.open import TableFile, open_table
+from invrl.tables.unread import unread
 
 ROLES = (
     "unit", "date", "stockout", "inventory", "sales",
@@ -50,6 +51,9 @@ def load(
             raise file.fail(
                 f"no column `{name}`", hint=_missing_hint(file, "unit" if role in unit else role, name)
             )
+    unread(
+        file, found, [role for role in ROLES if role != "unit" and names[role] not in file.names], "--column "
+    )
     return Columns.read(file, found, text=[*unit, *TEXT_ROLES, *covariates]), unit
 
 
@@ -91,9 +95,9 @@ def unit_days(table: Columns, parts: Sequence[str]) -> tuple[np.ndarray, np.ndar
 
 
 def _units(table: Columns, parts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    unit, labels = table.text(parts[0])
+    unit, labels = table.keys(parts[0])
     for part in parts[1:]:
-        code, words = table.text(part)
+        code, words = table.keys(part)
         both, unit = np.unique(unit.astype(np.int64) * len(words) + code, return_inverse=True)
         labels = np.char.add(np.char.add(labels[both // len(words)], "@"), words[both % len(words)])
     used, unit = np.unique(unit, return_inverse=True)

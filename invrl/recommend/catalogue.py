@@ -18,11 +18,13 @@ from invrl.demand.panel import Panel
 from invrl.demand.splits import split
 from invrl.demand.supply import with_supply
 from invrl.errors import InvrlError
-from invrl.recommend.state import Layout, Names, State, words_in
+from invrl.recommend.names import Names, words_in
+from invrl.recommend.state import Layout, State
 from invrl.runs.directory import Run
 from invrl.sources.contract import source_panel
 from invrl.tables.columns import Columns, resolve
 from invrl.tables.open import TableFile, open_table
+from invrl.tables.unread import unread
 from invrl.training.session import load_normaliser
 
 
@@ -177,6 +179,7 @@ def read_ahead_file(path: Path, catalogue: Catalogue, names: Names) -> AheadFile
     if "date" not in file.names:
         raise file.fail("no column `date`", hint="a row per day: date, perhaps sku and warehouse, and more")
     has = resolve(file, {}, ("date",), ("sku", "warehouse", *known))
+    unread(file, has, ["sku", "warehouse", *known], "column ")
     columns = [k for k, name in enumerate(known) if name in has]
     if not columns:
         wanted = ", ".join(known) or "none"
@@ -184,6 +187,8 @@ def read_ahead_file(path: Path, catalogue: Catalogue, names: Names) -> AheadFile
     table = Columns.read(file, has, text=("date", "sku", "warehouse"))
     day = table.days("date") - int(catalogue.date.astype("datetime64[D]").astype(int))
     keys, series, own = _series(table, names)
+    if (own < 0).all():
+        raise file.fail("none of its rows is of a pair in the state", hint="write the names as in the state")
     _check_once(file, day, series, catalogue)
     kept = (day >= 0) & (day < MOST_DAYS)
     if not kept.any():
@@ -201,7 +206,7 @@ def _series(table: Columns, names: Names) -> tuple[int, np.ndarray, np.ndarray]:
     for ours, code, words in keys:
         if ours not in table:
             continue
-        codes, known = table.text(ours)
+        codes, known = table.keys(ours)
         found = words_in(words, known)[code]
         theirs = theirs * len(known) + codes
         own = np.where((own < 0) | (found < 0), -1, own * len(known) + found)

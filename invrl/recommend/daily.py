@@ -15,9 +15,10 @@ from invrl.config.schema import Config, Data
 from invrl.errors import InvrlError
 from invrl.recommend.catalogue import coming, priors, read_ahead_file, read_catalogue
 from invrl.recommend.facts import BIT, Facts, Sources, check_history, history_days
+from invrl.recommend.names import Names, check_matches, pairs_in, read_names
 from invrl.recommend.orderer import Orderer, load_orderer
 from invrl.recommend.orders import Answer, Desk, flags_of
-from invrl.recommend.state import Layout, Names, State, pairs_in, read_layout, read_names, read_states
+from invrl.recommend.state import Layout, State, read_layout, read_states
 from invrl.runs.directory import Run
 from invrl.tables.chunks import new_table
 from invrl.tables.open import open_table, pyarrow
@@ -39,6 +40,7 @@ class Request:
         ahead: files that tell of the coming days.
         columns: our name -> the state file's name.
         limits: `supply.KEY=VALUE` words.
+        new_pairs: many pairs may be new to the data, and named nearly like others.
     """
 
     state: Path
@@ -47,6 +49,7 @@ class Request:
     ahead: Sequence[Path] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     limits: Sequence[str] = ()
+    new_pairs: bool = False
 
 
 class Job(NamedTuple):
@@ -93,6 +96,9 @@ class Job(NamedTuple):
         origin = "the state itself" if self.layout.demand else f"the panel ({panel.start} to {last})"
         pairs = f"{known:,} of {self.rows:,} pairs in the panel"
         lines = [f"orders for {catalogue.date}; demand from {origin}; {pairs}"]
+        spare = [name for name in self.layout.file.names if name not in self.layout.names.values()]
+        if spare:
+            lines.append(f"not read: {', '.join(spare)}")
         if catalogue.changed:
             lines.append("the run's data is not the same as when it was trained")
         return lines
@@ -120,6 +126,9 @@ def prepare(run: Run, request: Request) -> Job:
     names = read_names(file, layout.names)
     files = [read_ahead_file(path, catalogue, names) for path in request.ahead]
     pair = pairs_in(names, catalogue.panel.sku, catalogue.panel.warehouse)
+    if not request.new_pairs:
+        told = layout.demand > 0 or "mean_demand" in layout.names
+        check_matches(file, names, catalogue.panel.sku, catalogue.panel.warehouse, pair, told)
     _check_lead_times(catalogue.lead_time, names, pair, layout.longest)
     sources = Sources(catalogue, coming(catalogue, files, layout), priors(catalogue, names), pair, config)
     weekday = (int(catalogue.date.astype("datetime64[D]").astype(int)) + 3) % 7

@@ -10,8 +10,9 @@ from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 from invrl.recommend.daily import Job, figures
 from invrl.recommend.facts import BIT, FLAGS, Facts
+from invrl.recommend.names import Names
 from invrl.recommend.orders import HALF, Answer, flags_of
-from invrl.recommend.state import Names, State, read_states
+from invrl.recommend.state import State, read_states
 
 WHAT_IF = (
     "as it is",
@@ -83,6 +84,7 @@ def one_row(state: State, index: int) -> State:
         None if state.demand is None else state.demand[:, cut],
         {name: column[cut] for name, column in state.numbers.items()},
         {name: column[:, cut] for name, column in state.ahead.items()},
+        state.moved[cut],
     )
 
 

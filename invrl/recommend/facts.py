@@ -24,6 +24,7 @@ FLAGS = {
     "do_not_order": "not to be ordered",
     "capped": "the order was cut to the largest order or the largest inventory position",
     "rounded": "the order was rounded to whole packs",
+    "moved_receipt": "overdue, or due beyond the longest lead time: counted as due tomorrow, or then",
     "below_minimum": "the order would have been below the minimum, or half a pack: none is placed",
 }
 """Name of each flag -> what it says."""
@@ -65,7 +66,7 @@ class Sources(NamedTuple):
             unknown.all(0), BIT["cold_start"], np.where(unknown.any(0), BIT["short_history"], 0)
         )
         lead_time, review_period, assumed = self._supply(state, pair)
-        flags |= np.where(assumed, BIT["assumed_supply"], 0)
+        flags |= np.where(assumed, BIT["assumed_supply"], 0) | np.where(state.moved, BIT["moved_receipt"], 0)
         coming, missing = self._coming(state, pair, lead_time + review_period)
         flags |= np.where(missing, BIT["missing_ahead"], 0)
         static, missing = self._static(state, pair)

@@ -3,7 +3,9 @@
 sku, warehouse       who; without `warehouse` all rows are of one
 on_hand              units, today's arrivals included (negative: backlog)
 due_1, due_2, ...    units that arrive in 1, 2, ... days; or instead
-pipeline, due        units on order in all, and in how many days they arrive
+pipeline, due        units on order in all, and in how many days they arrive; what is overdue (due <= 0, or
+                     a column due_0) counts as due tomorrow, what comes later than the longest lead time that
+                     the policy knows as due then
 demand_1, ...        demand 1, 2, ... days ago (empty: unknown); else a panel tells it
 <column>_0, ...      a known-ahead column today, tomorrow, ...
 lead_time, review_period, review, do_not_order, pack_size, min_order, max_order,
@@ -20,12 +22,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from invrl.errors import InvrlError
-from invrl.sources.long import ONE_WAREHOUSE, REGRESSORS, TINY
+from invrl.sources.long import REGRESSORS, TINY
 from invrl.tables.chunks import part, read_batches
 from invrl.tables.columns import Columns, resolve
-from invrl.tables.open import TableFile, pyarrow
+from invrl.tables.open import TableFile
+from invrl.tables.unread import unread
 
-WHOLE = {"lead_time": 0, "review_period": 1, "due": 1}
+WHOLE: dict[str, int | None] = {"lead_time": 0, "review_period": 1, "due": None}
 """Optional columns of whole days, and their least value."""
 REAL = {
     "pipeline": 0.0, "review": 0.0, "do_not_order": 0.0, "pack_size": 0.0, "min_order": 0.0, "max_order": 0.0,
@@ -46,6 +49,7 @@ class State(NamedTuple):
     demand: np.ndarray | None  # [W, B] units a day, yesterday last
     numbers: dict[str, np.ndarray]  # name -> [B]
     ahead: dict[str, np.ndarray]  # name -> [H, B], today first
+    moved: np.ndarray  # [B] bool: units on order are overdue, or due beyond the longest lead time
 
     @property
     def rows(self) -> int:
@@ -94,7 +98,8 @@ def read_layout(
         InvrlError: a column lacks, is there twice, or a family has a hole.
     """
     static = [name for name in static if name not in REAL and name not in WHOLE]
-    families = {name: _family(file, name, 1) for name in ("due", "demand")}
+    overdue = "due_0" in file.names
+    families = {"due": _family(file, "due", 0 if overdue else 1), "demand": _family(file, "demand", 1)}
     coming = {name: _family(file, name, 0) for name in ahead}
     optional = ["warehouse", *WHOLE, *REAL, *REGRESSORS, *static]
     names = _resolve(file, columns, optional)
@@ -110,7 +115,11 @@ def read_layout(
         names |= {name: name for name in family}
     days = {name: len(family) for name, family in coming.items() if family}
     kept = tuple(name for name in static if name in names)
-    return Layout(file, names, len(families["due"]), len(families["demand"]), days, kept, longest, backlog)
+    others = [name for name in ("due", "due_1", "demand_1") if name not in names]
+    unread(file, names, {*optional, *others, *(f"{name}_0" for name in ahead)}, "--column ")
+    return Layout(
+        file, names, len(families["due"]) - overdue, len(families["demand"]), days, kept, longest, backlog
+    )
 
 
 def _resolve(file: TableFile, columns: Mapping[str, str], optional: list[str]) -> dict[str, str]:
@@ -156,15 +165,19 @@ def _state(layout: Layout, table: Columns, start: int) -> State:
         for name, days in layout.ahead.items()
     }
     names = table.table.select([table.names[ours] for ours in ("sku", "warehouse") if ours in table])
-    return State(
-        start,
-        names,
-        table.numbers("on_hand", low=None if layout.backlog else 0),
-        _due(layout, table, whole, real.get("pipeline")),
-        np.stack(demand) if demand else None,
-        whole | real | loose,
-        ahead,
-    )
+    due, moved = _due(layout, table, whole, real.get("pipeline"))
+    history = np.stack(demand) if demand else None
+    on_hand = _on_hand(layout, table)
+    return State(start, names, on_hand, due, history, whole | real | loose, ahead, moved)
+
+
+def _on_hand(layout: Layout, table: Columns) -> np.ndarray:
+    """[B] units; below 0 only where unmet demand waits."""
+    units = table.numbers("on_hand")
+    if not layout.backlog:
+        hint = "unmet demand is lost in this run: write 0, or train with supply.unmet=backlog"
+        table.refuse("on_hand", units < 0, "{}, less than nothing", hint)
+    return units
 
 
 def _optional(table: Columns, ours: str, low: float | None = None, whole: bool = False) -> np.ndarray:
@@ -176,7 +189,10 @@ def _optional(table: Columns, ours: str, low: float | None = None, whole: bool =
     empty = column.is_null(nan_is_null=True)
     mask = np.asarray(empty)
     if not mask.any():
-        return np.asarray(table.whole(ours, int(low or 0)) if whole else table.numbers(ours, low), np.float32)
+        return np.asarray(
+            table.whole(ours, None if low is None else int(low)) if whole else table.numbers(ours, low),
+            np.float32,
+        )
     if mask.all():
         return np.full(len(mask), np.nan, np.float32)
     filler = column.filter(pc.invert(empty))[0]  # any value that passes or fails by itself
@@ -187,86 +203,25 @@ def _optional(table: Columns, ours: str, low: float | None = None, whole: bool =
 
 def _due(
     layout: Layout, table: Columns, whole: Mapping[str, np.ndarray], pipeline: np.ndarray | None
-) -> np.ndarray:
-    """[L, B] units due in 1..L days."""
-    due = np.zeros((layout.longest, table.table.num_rows), np.float32)
-    hint = f"the policy was trained with lead times of at most {layout.longest} days"
+) -> tuple[np.ndarray, np.ndarray]:
+    """[L, B] units due in 1..L days, and [B] where some were moved into these days."""
+    longest = layout.longest
+    due = np.zeros((longest, table.table.num_rows), np.float32)
+    moved = np.zeros(table.table.num_rows, bool)
+    parts = []
     if pipeline is not None:
         units, days = np.nan_to_num(pipeline), whole["due"]
-        table.refuse(
-            "due", (units > 0) & np.isnan(days), "missing", "in how many days does the pipeline arrive?"
-        )
-        table.refuse("due", (units > 0) & (days > layout.longest), "{}", hint)
+        lost = (units > 0) & np.isnan(days)
+        table.refuse("due", lost, "missing", "in how many days does the pipeline arrive?")
+        parts.append((units, np.nan_to_num(days, nan=1)))
+    for k in range(0 if "due_0" in layout.names else 1, layout.due + 1):
+        parts.append((table.numbers(f"due_{k}", low=0), np.full(len(moved), k)))
+    for units, days in parts:
         row = np.flatnonzero(units)
-        due[days[row].astype(int) - 1, row] = units[row]
-    for k in range(1, layout.due + 1):
-        units = table.numbers(f"due_{k}", low=0)
-        if k > layout.longest:
-            table.refuse(f"due_{k}", units > 0, "{}", hint)
+        within = np.clip(days[row], 1, max(longest, 1)).astype(int)
+        moved[row] |= within != days[row]
+        if longest:
+            due[within - 1, row] += units[row]
         else:
-            due[k - 1] = units
-    return due
-
-
-class Names(NamedTuple):
-    """SKU and warehouse of each row, as codes of words."""
-
-    sku: np.ndarray  # [rows]
-    skus: np.ndarray  # [S] str
-    warehouse: np.ndarray  # [rows]
-    warehouses: np.ndarray  # [W] str
-
-    @property
-    def key(self) -> np.ndarray:
-        """[rows] int64, different for different pairs."""
-        return self.sku.astype(np.int64) * len(self.warehouses) + self.warehouse
-
-    def of(self, row: int) -> str:
-        return f"{self.skus[self.sku[row]]}@{self.warehouses[self.warehouse[row]]}"
-
-
-def read_names(file: TableFile, names: dict[str, str]) -> Names:
-    """The names in a file of one row per pair.
-
-    Raises:
-        InvrlError: no rows, a missing name, or a pair with two rows.
-    """
-    keys = {ours: names[ours] for ours in ("sku", "warehouse") if ours in names}
-    found = names_of(Columns.read(file, keys, text=keys))
-    order = np.argsort(found.key, kind="stable")
-    again = found.key[order][1:] == found.key[order][:-1]
-    if again.any():
-        first, second = sorted(order[np.argmax(again) :][:2])
-        text = f"{file.place(int(first))} and {file.place(int(second))} are both {found.of(first)}"
-        raise file.fail(text, hint="keep one row per pair; an order is for a pair as a whole")
-    return found
-
-
-def names_of(table: Columns) -> Names:
-    """The names in a table; all rows are of one warehouse where it has no such column."""
-    sku, skus = table.text("sku")
-    if "warehouse" not in table:
-        return Names(sku, skus, np.zeros(len(sku), np.int32), np.array([ONE_WAREHOUSE]))
-    return Names(sku, skus, *table.text("warehouse"))
-
-
-def words_in(words: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """[U] int: where each word is in `among` (distinct words), -1 where it is not."""
-    import pyarrow.compute as pc
-
-    arrow: Any = pyarrow()
-    found = pc.index_in(arrow.array(words.tolist()), value_set=arrow.array(among.tolist()))
-    return found.fill_null(-1).to_numpy()
-
-
-def pairs_in(names: Names, sku: np.ndarray, warehouse: np.ndarray) -> np.ndarray:
-    """[rows] int: which of the pairs (sku [N], warehouse [N]) each row is, -1 for none."""
-    skus, own_sku = np.unique(sku, return_inverse=True)
-    warehouses, own_warehouse = np.unique(warehouse, return_inverse=True)
-    first = words_in(names.skus, skus)[names.sku].astype(np.int64)
-    second = words_in(names.warehouses, warehouses)[names.warehouse]
-    key = np.where((first >= 0) & (second >= 0), first * len(warehouses) + second, -1)
-    own = own_sku * len(warehouses) + own_warehouse
-    order = np.argsort(own, kind="stable")
-    place = np.minimum(np.searchsorted(own[order], key), len(own) - 1)
-    return np.where(own[order][place] == key, order[place], -1)
+            table.refuse("on_hand", units > 0, "{} beside units on order", "the lead time is 0: none are")
+    return due, moved

@@ -18,8 +18,8 @@ import numpy as np
 
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError, nearest
-from invrl.sources.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, read_long
-from invrl.sources.wide import is_wide, read_wide
+from invrl.sources.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, long_names, read_long
+from invrl.sources.wide import day_columns, is_wide, read_wide, wide_names
 from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
 
 KEYS = ("date", "sku", "warehouse", "demand")
@@ -67,6 +67,21 @@ def read_panel(
     if not 0 < pairs < panel.pairs:
         return panel
     return panel.take(np.sort(np.random.default_rng(0).choice(panel.pairs, pairs, replace=False)))
+
+
+def unread_columns(path: str | Path, data: Any) -> list[str]:
+    """The file's columns that `read_panel` leaves alone.
+
+    Args:
+        data: the `[data]` settings.
+    """
+    file = open_table(path)
+    roles = _roles(file, {"ahead": data.ahead, "after": data.after, "static": data.static}, "known", "error")
+    if is_wide(file):
+        read = {*wide_names(file, data.columns, roles).values(), *day_columns(file)}
+    else:
+        read = set(long_names(file, data.columns, roles).values())
+    return [name for name in file.names if name not in read]
 
 
 def _roles(file: TableFile, given: Mapping[str, Sequence[str]], knowledge: str, gaps: str) -> Roles:

@@ -13,6 +13,7 @@ from invrl.devices.memory import refuse_too_large
 from invrl.errors import InvrlError
 from invrl.tables.columns import Columns, resolve, tight
 from invrl.tables.open import TableFile
+from invrl.tables.unread import unread
 
 ONE_WAREHOUSE = "main"
 """Name of the warehouse of a file that names none."""
@@ -85,9 +86,9 @@ def read_long(file: TableFile, columns: Mapping[str, str], roles: Roles) -> Pane
     Raises:
         InvrlError: anything wrong in the file, with its place.
     """
-    listed = (*roles.ahead, *roles.after, *roles.static)
-    optional = [name for name in OPTIONAL if name not in listed]
-    names = resolve(file, columns, ("date", "sku", "demand", *listed), optional)
+    optional = _optional(roles)
+    names = long_names(file, columns, roles)
+    unread(file, names, optional, "data.columns.")
     table = Columns.read(file, names, text=("date", "sku", "warehouse", *roles.static))
     grid = _grid(table, roles.gaps)
     return Panel(
@@ -103,6 +104,16 @@ def read_long(file: TableFile, columns: Mapping[str, str], roles: Roles) -> Pane
         **{name: _whole(table, grid, name, low) for name, low in WHOLE.items() if name in optional},
         **{name: _real(table, grid, name, low) for name, low in REAL.items() if name in optional},
     )
+
+
+def _optional(roles: Roles) -> list[str]:
+    return [name for name in OPTIONAL if name not in (*roles.ahead, *roles.after, *roles.static)]
+
+
+def long_names(file: TableFile, columns: Mapping[str, str], roles: Roles) -> dict[str, str]:
+    """Our name -> the file's name, of all columns that are read."""
+    listed = (*roles.ahead, *roles.after, *roles.static)
+    return resolve(file, columns, ("date", "sku", "demand", *listed), _optional(roles))
 
 
 def _grid(table: Columns, gaps: str) -> Grid:
@@ -130,9 +141,9 @@ def _grid(table: Columns, gaps: str) -> Grid:
 
 def pairs_of(table: Columns) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Pair of each row, first row of each pair, and its names; numbered as they appear."""
-    sku, skus = table.text("sku")
+    sku, skus = table.keys("sku")
     if "warehouse" in table:
-        warehouse, warehouses = table.text("warehouse")
+        warehouse, warehouses = table.keys("warehouse")
     else:
         warehouse, warehouses = np.zeros(len(sku), np.int32), np.array([ONE_WAREHOUSE])
     key = sku.astype(np.int64) * len(warehouses) + warehouse

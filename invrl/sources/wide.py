@@ -12,6 +12,7 @@ from invrl.demand.panel import Panel
 from invrl.sources.long import REAL, WHOLE, Roles, pairs_of
 from invrl.tables.columns import Columns, resolve, tight
 from invrl.tables.open import TableFile
+from invrl.tables.unread import unread
 
 NAMES = {"sku": "item_id", "warehouse": "store_id"}
 """What the M5 files call our columns."""
@@ -19,7 +20,7 @@ NAMES = {"sku": "item_id", "warehouse": "store_id"}
 
 def is_wide(file: TableFile) -> bool:
     """Does each day have a column of its own?"""
-    return "date" not in file.names and len(_numbered(file)) > 1
+    return "date" not in file.names and len(day_columns(file)) > 1
 
 
 def read_wide(file: TableFile, columns: Mapping[str, str], roles: Roles, start: np.datetime64) -> Panel:
@@ -32,10 +33,8 @@ def read_wide(file: TableFile, columns: Mapping[str, str], roles: Roles, start: 
         hint = "bring the file into the long form: date, sku, warehouse, demand, ..."
         raise file.fail("a wide file has no place for columns that change by day", hint=hint)
     days = _days(file)
-    known = {ours: name for ours, name in NAMES.items() if ours not in file.names and name in file.names}
-    optional = [name for name in ("warehouse", *WHOLE, *REAL) if name not in roles.static]
-    names = resolve(file, {**known, **columns}, ("sku", *roles.static), optional)
-    names |= {day: day for day in days}
+    names = wide_names(file, columns, roles) | {day: day for day in days}
+    unread(file, names, _optional(roles), "data.columns.")
     table = Columns.read(file, names, text=("sku", "warehouse", *roles.static))
     pair, first, sku, warehouse = pairs_of(table)
     _check_unique(table, pair, first)
@@ -52,13 +51,23 @@ def read_wide(file: TableFile, columns: Mapping[str, str], roles: Roles, start: 
     )
 
 
-def _numbered(file: TableFile) -> list[str]:
+def _optional(roles: Roles) -> list[str]:
+    return [name for name in ("warehouse", *WHOLE, *REAL) if name not in roles.static]
+
+
+def wide_names(file: TableFile, columns: Mapping[str, str], roles: Roles) -> dict[str, str]:
+    """Our name -> the file's name, of all columns that are read but the days."""
+    known = {ours: name for ours, name in NAMES.items() if ours not in file.names and name in file.names}
+    return resolve(file, {**known, **columns}, ("sku", *roles.static), _optional(roles))
+
+
+def day_columns(file: TableFile) -> list[str]:
     return [name for name in file.names if re.fullmatch(r"d_\d+", name)]
 
 
 def _days(file: TableFile) -> list[str]:
     """d_1 ... d_n, which must not leave out a number."""
-    days = sorted(_numbered(file), key=lambda name: int(name[2:]))
+    days = sorted(day_columns(file), key=lambda name: int(name[2:]))
     for number, name in enumerate(days, 1):
         if name != f"d_{number}":
             raise file.fail(f"no column `d_{number}`, but `{name}`", hint="every day has a column, from d_1")

@@ -70,7 +70,7 @@ def _csv_batches(file: TableFile, names: list[str], types: dict[str, Any]) -> It
 
     options = (
         csv.ReadOptions(block_size=CSV_BLOCK),
-        csv.ParseOptions(delimiter=file.delimiter),
+        csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True),
         csv.ConvertOptions(column_types=types, include_columns=names, null_values=[""]),
     )
     with csv.open_csv(file.path, *options) as source:

@@ -6,6 +6,7 @@ Every check names the file, the line or row, and the value.
 from __future__ import annotations
 
 import datetime
+import decimal
 import difflib
 import math
 import re
@@ -37,6 +38,7 @@ EPOCH = datetime.date(1970, 1, 1).toordinal()
 NO_DAY = -(2**62)
 TRUTH = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 MISSING = "missing"
+FLOAT = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d{1,2})?")
 
 
 def resolve(
@@ -124,6 +126,11 @@ class Columns:
             self.refuse(ours, (words == "")[codes], MISSING, "fill the cell or drop the row")
         return codes, words
 
+    def keys(self, ours: str) -> tuple[np.ndarray, np.ndarray]:
+        """As `text`, of names that other files must match: whole numbers lose a `.0` or exponent."""
+        codes, words = self.text(ours)
+        return codes, whole_names(words)
+
     def numbers(self, ours: str, low: float | None = None) -> np.ndarray:
         """[rows] float32, finite, and at least `low`."""
         import pyarrow.types as kind
@@ -143,8 +150,8 @@ class Columns:
             self.refuse(ours, values < low, "{}", f"it is at least {low:g}")
         return values
 
-    def whole(self, ours: str, low: int) -> np.ndarray:
-        """[rows] in the file's own integer type, or int32; whole numbers of at least `low`."""
+    def whole(self, ours: str, low: int | None) -> np.ndarray:
+        """[rows] in the file's own integer type, or int32; whole numbers, and at least `low`."""
         import pyarrow.types as kind
 
         values = self.numbers(ours, low)
@@ -243,6 +250,17 @@ def parse_dates(words: np.ndarray) -> np.ndarray:
         return when.toordinal() - EPOCH if midnight else NO_DAY
 
     return np.array([day(word) for word in words.tolist()], dtype=np.int64)
+
+
+def whole_names(words: np.ndarray) -> np.ndarray:
+    """[U] str; where all names are whole numbers, those written as floats (`1.0`, `4e12`) as integers."""
+    if not all(FLOAT.fullmatch(word) for word in words.tolist()):
+        return words
+    values = [decimal.Decimal(word) for word in words.tolist()]
+    if any(value != value.to_integral_value() or abs(value) > 10**18 for value in values):
+        return words
+    names = [word if word.isdigit() else str(int(v)) for word, v in zip(words.tolist(), values, strict=True)]
+    return np.array(names, dtype=str) if len(set(names)) == len(names) else words
 
 
 def _identify(words: np.ndarray, values: np.ndarray) -> bool:

@@ -10,7 +10,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def _parse_csv(file: TableFile, types: dict[str, Any], threads: bool = True) -> 
     return arrow_csv.read_csv(
         file.path,
         arrow_csv.ReadOptions(block_size=BLOCK, use_threads=threads),
-        arrow_csv.ParseOptions(delimiter=file.delimiter),
+        arrow_csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True),
         arrow_csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=[""]),
     )
 
@@ -178,8 +178,14 @@ def _broken_line(file: TableFile, types: dict[str, Any], error: Exception) -> In
 
 
 def _line_number(path: Path, index: int) -> int:
-    """Line (from 1) of the non-blank line `index` (the header is 0), as blank lines are skipped."""
+    """Line (from 1) where row `index` (the header is 0) begins; blank and quoted lines begin none."""
     with pyarrow().input_stream(str(path)) as stream:
-        lines = enumerate(io.BufferedReader(stream), 1)
-        filled = (number for number, line in lines if line.strip(b"\r\n"))
-        return next(itertools.islice(filled, index, None), index + 1)
+        return next(itertools.islice(_row_lines(io.BufferedReader(stream)), index, None), index + 1)
+
+
+def _row_lines(lines: Iterable[bytes]) -> Iterator[int]:
+    quoted = False
+    for number, line in enumerate(lines, 1):
+        if not quoted and line.strip(b"\r\n"):
+            yield number
+        quoted ^= line.count(b'"') % 2 == 1

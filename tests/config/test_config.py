@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from invrl.cli.options import is_override
+from invrl.cli.options import is_override, load_config
 from invrl.config import reading
 from invrl.config.reading import flatten, load, merge, parse_override, to_toml, to_tree
 from invrl.config.schema import Config
@@ -291,3 +291,13 @@ def test_a_table_for_any_form_gives_way_to_the_forms_own(tmp_path: Path) -> None
 )  # fmt: skip
 def test_a_name_may_hold_an_equals_sign(word: str, meant: bool) -> None:
     assert is_override(word) is meant
+
+
+def test_words_about_the_data_hold_beside_data(tmp_path):
+    (tmp_path / "f.csv").write_text("")
+    found = load_config(None, ["data.options.pairs=10", "data.gaps=zero"], data=str(tmp_path / "f.csv")).data
+    assert (found.source, found.options, found.gaps) == ("file", {"pairs": 10}, "zero")
+    found = load_config("quickstart", ["data.options.mean=5"], data="lost-sales").data
+    assert (found.source, found.options) == ("lost-sales", {"mean": 5})
+    with pytest.raises(InvrlError, match=r"both --data and data\.path"):
+        load_config(None, ["data.path=g.csv"], data="lost-sales")

@@ -89,7 +89,12 @@ def test_explain_prints_why(invrl):
     ("state", "words", "message", "hint"),
     [
         ("sku,warehouse,stock\nS0,north,1\n", (), "no column `on_hand`", "--column on_hand=NAME"),
-        (GOOD.replace("S9,north,0", "S9,north,-2"), (), "line 4: `on_hand` is `-2`", "at least 0"),
+        (
+            GOOD.replace("S9,north,0", "S9,north,-2"),
+            (),
+            "line 4: `on_hand` is `-2`",
+            "write 0, or train with supply.unmet=backlog",
+        ),
         (GOOD.replace("S0,south,3", "S0,south,"), (), "line 3: `on_hand` is missing", "fill the cell"),
         (
             GOOD.replace("S0,south,3", "S0,south,x"),
@@ -107,11 +112,26 @@ def test_explain_prints_why(invrl):
         ),
         ("sku,warehouse,on_hand,pipeline\nS0,north,1,9\n", (), "no column `due`", "`pipeline` units arrive"),
         (
-            "sku,warehouse,on_hand,pipeline,due\nS0,north,1,9,6\n",
+            "sku,warehouse,on_hand,packsize\nS0,north,1,6\n",
             (),
-            "line 2: `due` is `6`",
-            "at most 5 days",
+            "`packsize`; is it `pack_size`?",
+            "--column ",
         ),
+        (
+            "sku,warehouse,on_hand,max_ordr\nS0,north,1,6\n",
+            (),
+            "`max_ordr`; is it `max_order`?",
+            "--column ",
+        ),
+        (
+            "sku,warehouse,on_hand,on_order\nS0,north,1,6\n",
+            (),
+            "`on_order`; is it `pipeline`?",
+            "--column ",
+        ),
+        ("sku,warehouse,on_hand\nS0 ,north,1\n", (), "line 2: `S0 @north` is not in the data, but", "spaces"),
+        ("sku,warehouse,on_hand\ns1,North,1\n", (), "but `S1@north` is", "--new-pairs"),
+        ("sku,warehouse,on_hand\nX1,north,1\nX2,north,1\n", (), "only 0 of 2 pairs are in the data", "--new"),
         ("sku,warehouse,on_hand,demand_1\nS0,north,1,9\n", (), "brings its own demand history", "--date"),
         (GOOD + "S7,north\n", (), "line 5: 2 cells, the header has 5", "mend or drop the line"),
         ("sku,warehouse,on_hand\n", (), "a header and no rows", "export it again"),
@@ -133,6 +153,26 @@ def test_bad_inputs_get_one_sentence_and_leave_nothing(invrl, folder, state, wor
     assert message in error.splitlines()[-1] and error.splitlines()[-1].startswith("error: ")
     assert hint in advice
     assert {path.name for path in folder.iterdir()} == before
+
+
+def test_receipts_overdue_or_postponed_are_moved_and_said(invrl, folder):
+    columns = "sku,warehouse,on_hand,pipeline,due\n"
+    rows = "S0,north,1,9,{}\nS1,north,1,9,{}\nS2,north,1,9,{}\n"
+    found = {}
+    for name, days in (("late", (0, -2, 60)), ("on_time", (1, 1, 5))):
+        typed = invrl("--out", f"{name}.csv", "--date", str(TODAY), state=columns + rows.format(*days))
+        assert typed.code == 0, typed.err
+        found[name] = shop.read(folder / f"{name}.csv")
+    for column in ("order", "inventory_position"):
+        np.testing.assert_array_equal(found["late"][column], found["on_time"][column])
+    assert all("moved_receipt" in flags for flags in found["late"]["flags"])
+    assert not any("moved_receipt" in (flags or "") for flags in found["on_time"]["flags"])
+
+
+def test_new_pairs_are_ordered_for_when_they_are_meant(invrl, folder):
+    state = "sku,warehouse,on_hand,colour\nX1,north,1,red\ns0,north,1,blue\n"
+    typed = invrl("--out", "meant.csv", "--date", str(TODAY), "--new-pairs", state=state)
+    assert typed.code == 0 and "not read: colour" in typed.err
 
 
 def test_data_with_longer_lead_times_than_the_policy_knows(invrl, folder):

@@ -10,7 +10,7 @@ from builders import make_config
 from invrl.config.schema import Supply
 from invrl.errors import InvrlError
 from invrl.recommend import daily, orders
-from invrl.recommend.state import Names, pairs_in
+from invrl.recommend.names import Names, pairs_in
 from invrl.scoring.rules import rounded
 
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from invrl.config.schema import Data
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError
-from invrl.sources.files import read_panel, write_panel
+from invrl.sources.files import read_panel, unread_columns, write_panel
+from invrl.tables.columns import whole_names
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -184,3 +186,61 @@ def test_bad_wide_files(tmp_path, old, new, message):
 def test_wide_files_have_no_columns_by_day(tmp_path):
     assert "long form" in csv_refusal(tmp_path, WIDE, ahead=["promo"]).hint
     assert csv_refusal(tmp_path, WIDE, start="yesterday").message == "start is `yesterday`, not a day"
+
+
+@pytest.mark.parametrize(
+    ("column", "ours"),
+    [
+        ("leadtime", "lead_time"),
+        ("Lead Time", "lead_time"),
+        ("prices", "price"),
+        ("inital_stock", "initial_stock"),
+    ],
+)
+def test_a_column_that_looks_like_one_of_ours_is_refused(tmp_path, column, ours):
+    text = GOOD.replace("price,city", f"{column},city")
+    error = csv_refusal(tmp_path, text)
+    assert error.message == f"f.csv: nobody reads the column `{column}`; is it `{ours}`?"
+    assert f"`data.columns.{ours}={column}`" in error.hint
+
+
+def test_columns_that_nobody_reads_are_named(tmp_path):
+    (tmp_path / "f.csv").write_text(GOOD)
+    assert unread_columns(tmp_path / "f.csv", Data(static=("city",))) == []
+    assert unread_columns(tmp_path / "f.csv", Data()) == ["city"]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["1.0", "2.0"], ["1", "2"]),
+        (["4.006381333931e+12", "5"], ["4006381333931", "5"]),
+        (["1.0", "1.5"], ["1.0", "1.5"]),
+        (["1.0", "1"], ["1.0", "1"]),
+        (["007", "8.0"], ["007", "8"]),
+        (["1.0", "A"], ["1.0", "A"]),
+        (["-2.0"], ["-2"]),
+        (["1e99"], ["1e99"]),
+    ],
+)
+def test_whole_numbers_name_the_same_pair_however_they_are_written(words, names):
+    assert whole_names(np.array(words)).tolist() == names
+
+
+def test_float_names_in_parquet_are_whole(tmp_path):
+    gtin = pa.array([4006381333931.0, 4006381333931.0])
+    days = pa.array(["2024-01-01", "2024-01-02"])
+    parquet.write_table(
+        pa.table({"date": days, "sku": gtin, "demand": pa.array([1, 2])}), tmp_path / "g.parquet"
+    )
+    assert read_panel(tmp_path / "g.parquet").sku.tolist() == ["4006381333931"]
+
+
+def test_a_line_break_in_a_cell_does_not_depend_on_the_size(tmp_path, monkeypatch):
+    monkeypatch.setattr("invrl.tables.open.BLOCK", 256)
+    rows = "".join(f'2024-01-{d:02},S{k},W,1,"two\nlines, {k}"\n' for k in range(20) for d in range(1, 11))
+    path = tmp_path / "f.csv"
+    path.write_text("date,sku,warehouse,demand,note\n" + rows)
+    assert read_panel(path).demand.sum() == 200
+    error = csv_refusal(tmp_path, path.read_text().replace("01-02,S0,W,1", "01-02,S0,W,x"))
+    assert error.message == "f.csv line 4: `demand` is `x`, not a number"

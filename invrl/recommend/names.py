@@ -1,0 +1,119 @@
+"""Who the rows of a state file are, and which pairs of the panel."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from invrl.sources.long import ONE_WAREHOUSE
+from invrl.tables.columns import Columns
+from invrl.tables.open import TableFile, pyarrow
+
+FEW = 0.5
+"""With a smaller share of the state's pairs in the panel, the files are likely not of the same shop."""
+MEANT = "--new-pairs orders for them as new pairs"
+
+
+class Names(NamedTuple):
+    """SKU and warehouse of each row, as codes of words."""
+
+    sku: np.ndarray  # [rows]
+    skus: np.ndarray  # [S] str
+    warehouse: np.ndarray  # [rows]
+    warehouses: np.ndarray  # [W] str
+
+    @property
+    def key(self) -> np.ndarray:
+        """[rows] int64, different for different pairs."""
+        return self.sku.astype(np.int64) * len(self.warehouses) + self.warehouse
+
+    def of(self, row: int) -> str:
+        return f"{self.skus[self.sku[row]]}@{self.warehouses[self.warehouse[row]]}"
+
+
+def read_names(file: TableFile, names: dict[str, str]) -> Names:
+    """The names in a file of one row per pair.
+
+    Raises:
+        InvrlError: no rows, a missing name, or a pair with two rows.
+    """
+    keys = {ours: names[ours] for ours in ("sku", "warehouse") if ours in names}
+    found = names_of(Columns.read(file, keys, text=keys))
+    order = np.argsort(found.key, kind="stable")
+    again = found.key[order][1:] == found.key[order][:-1]
+    if again.any():
+        first, second = sorted(order[np.argmax(again) :][:2])
+        text = f"{file.place(int(first))} and {file.place(int(second))} are both {found.of(first)}"
+        raise file.fail(text, hint="keep one row per pair; an order is for a pair as a whole")
+    return found
+
+
+def names_of(table: Columns) -> Names:
+    """The names in a table; all rows are of one warehouse where it has no such column."""
+    sku, skus = table.keys("sku")
+    if "warehouse" not in table:
+        return Names(sku, skus, np.zeros(len(sku), np.int32), np.array([ONE_WAREHOUSE]))
+    return Names(sku, skus, *table.keys("warehouse"))
+
+
+def words_in(words: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """[U] int: where each word is in `among` (distinct words), -1 where it is not."""
+    import pyarrow.compute as pc
+
+    arrow: Any = pyarrow()
+    found = pc.index_in(arrow.array(words.tolist()), value_set=arrow.array(among.tolist()))
+    return found.fill_null(-1).to_numpy()
+
+
+def pairs_in(names: Names, sku: np.ndarray, warehouse: np.ndarray) -> np.ndarray:
+    """[rows] int: which of the pairs (sku [N], warehouse [N]) each row is, -1 for none."""
+    skus, own_sku = np.unique(sku, return_inverse=True)
+    warehouses, own_warehouse = np.unique(warehouse, return_inverse=True)
+    first = words_in(names.skus, skus)[names.sku].astype(np.int64)
+    second = words_in(names.warehouses, warehouses)[names.warehouse]
+    key = np.where((first >= 0) & (second >= 0), first * len(warehouses) + second, -1)
+    own = own_sku * len(warehouses) + own_warehouse
+    order = np.argsort(own, kind="stable")
+    place = np.minimum(np.searchsorted(own[order], key), len(own) - 1)
+    return np.where(own[order][place] == key, order[place], -1)
+
+
+def check_matches(
+    file: TableFile,
+    names: Names,
+    sku: np.ndarray,
+    warehouse: np.ndarray,
+    pair: np.ndarray,
+    told: bool,
+) -> None:
+    """Refuse names that only spaces, case or leading zeros keep from a pair of the panel, and few matches.
+
+    Args:
+        sku, warehouse: [N] the panel's names.
+        pair: [rows] index into them, -1 for none.
+        told: the state itself tells the demand, so that few matches do no harm.
+
+    Raises:
+        InvrlError: naming the first such row.
+    """
+    new = np.flatnonzero(pair < 0)
+    if not new.size:
+        return
+    known = {(_loose(a), _loose(b)): k for k, (a, b) in enumerate(zip(sku, warehouse, strict=True))}
+    skus, warehouses = [_loose(word) for word in names.skus], [_loose(word) for word in names.warehouses]
+    for row in new:
+        k = known.get((skus[names.sku[row]], warehouses[names.warehouse[row]]))
+        if k is not None:
+            text = f"`{names.of(row)}` is not in the data, but `{sku[k]}@{warehouse[k]}` is"
+            hint = f"write it alike in both (spaces, case, leading zeros), or {MEANT}"
+            raise file.fail(text, hint=hint, row=int(row))
+    if not told and new.size > (1 - FEW) * len(pair):
+        one, other = names.of(new[0]), f"{sku[0]}@{warehouse[0]}"
+        text = f"only {len(pair) - new.size:,} of {len(pair):,} pairs are in the data"
+        hint = f"the state has `{one}`, the data has `{other}`: the same names and columns? or {MEANT}"
+        raise file.fail(text, hint=hint)
+
+
+def _loose(word: str) -> str:
+    return str(word).strip().casefold().lstrip("0")
