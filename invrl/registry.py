@@ -28,6 +28,8 @@ HEADS: dict[str, Any] = {
     "base": "invrl.policies.heads:BASE",
     "coeff": "invrl.policies.heads:COEFF",
     "both": "invrl.policies.heads:BOTH",
+    "pil": "invrl.policies.heads:PIL",
+    "pil_coeff": "invrl.policies.heads:PIL_COEFF",
 }
 
 ALGORITHMS: dict[str, Any] = {
@@ -40,6 +42,7 @@ BASELINES: dict[str, Any] = {
     "incumbent": "invrl.baselines.forecast_base_stock:INCUMBENT",
     "s_S": "invrl.baselines.s_S:S_S",
     "capped_base_stock": "invrl.baselines.capped_base_stock:CAPPED_BASE_STOCK",
+    "projected_level": "invrl.baselines.projected_level:PROJECTED_LEVEL",
     "constant": "invrl.baselines.constant:CONSTANT",
     "clairvoyant": "invrl.baselines.clairvoyant:CLAIRVOYANT",
 }

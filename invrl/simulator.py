@@ -59,6 +59,7 @@ class Observation(NamedTuple):
     spread: Array  # [N] units a day
     lead_time: Array  # [N] days
     review_period: int  # days
+    unmet: str  # "lost" or "backlog": what becomes of demand that finds nothing
 
     @property
     def protection(self) -> Array:
@@ -141,7 +142,7 @@ def rollout(
         position = sum(due, left)  # row by row: XLA fuses this, and not `due.sum(0)`
         seen = Observation(
             due.at[0].add(left), position, now.features, now.regressors, now.demand_rate, episode.scale,
-            episode.spread, now.lead_time.astype(left.dtype), episode.review_period,
+            episode.spread, now.lead_time.astype(left.dtype), episode.review_period, unmet,
         )  # fmt: skip
         action = act(seen, given)
         # a branch, so that XLA works out the order once and not wherever it is used: 2x faster at P = 1

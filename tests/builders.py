@@ -93,16 +93,20 @@ def observation(pairs: int = 1, **fields: Any) -> Observation:
         "spread": one,
         "lead_time": one,
         "review_period": 1,
+        "unmet": "lost",
     }
     values |= fields
-    given = {name: jnp.asarray(x, jnp.float32) for name, x in values.items() if name != "review_period"}
-    return Observation(**given, review_period=values["review_period"])
+    fixed = {name: values.pop(name) for name in FIXED}
+    return Observation(**{name: jnp.asarray(x, jnp.float32) for name, x in values.items()}, **fixed)
+
+
+FIXED = ("review_period", "unmet")
+"""Fields of an observation that are the same for all pairs."""
 
 
 def some_pairs(seen: Observation, pairs: slice) -> Observation:
     """The observation of a few pairs."""
-    cut = {name: x[..., pairs] for name, x in seen._asdict().items() if name != "review_period"}
-    return Observation(**cut, review_period=seen.review_period)
+    return seen._replace(**{name: x[..., pairs] for name, x in seen._asdict().items() if name not in FIXED})
 
 
 def ordering(orders: Any) -> Callable[[Observation, Any], Action]:

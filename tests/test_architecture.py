@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("registry", "tables"),
     ("config",),
     ("devices", "simulator", "runs"),
-    ("demand", "metrics", "charts"),
+    ("demand", "metrics", "charts", "projection"),
     ("sources", "policies", "baselines"),
     ("algorithms",),
     ("experiment",),

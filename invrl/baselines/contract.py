@@ -20,6 +20,10 @@ class Baseline(NamedTuple):
         order: (numbers [k, N], expected daily demand [N], observation) -> order [N], units.
         has_safety_factor: the first number is one; raising it trades turnover for stockouts. Such a rule
             orders by a forecast, which one more number chooses (`FORECASTS`).
+        level: (numbers [k, N], expected daily demand [N], observation) -> [N] units to order up to; None
+            where the rule has no level.
+        counted: (expected daily demand [N], observation) -> [N] units that count against the level; None: the
+            inventory position.
         prepare: (episode, "lost" or "backlog") -> episode with what this policy may see and others
             may not: the clairvoyant's future.
     """
@@ -28,17 +32,35 @@ class Baseline(NamedTuple):
     order: Callable[[Array, Array, Observation], Array]
     has_safety_factor: bool = False
     prepare: Callable[[Episode, str], Episode] = lambda episode, unmet: episode
+    level: Callable[[Array, Array, Observation], Array] | None = None
+    counted: Callable[[Array, Observation], Array] | None = None
 
     @property
     def size(self) -> int:
         """k: the tuned numbers, and which forecast."""
         return len(self.axes) + self.has_safety_factor
 
+    @property
+    def projects(self) -> bool:
+        """More than the inventory position counts against the level."""
+        return self.counted is not None
+
     def decide(self, numbers: Array, seen: Observation) -> Array:
         """[N] the order of the numbers [k, N] (or [k])."""
+        return self.order(*self._split(numbers, seen), seen)
+
+    def target(self, numbers: Array, seen: Observation) -> tuple[Array, Array]:
+        """[N] the level, and what counts against it, of a rule that has one."""
+        assert self.level is not None
+        own, demand = self._split(numbers, seen)
+        counted = self.counted(demand, seen) if self.counted else seen.position
+        return self.level(own, demand, seen), counted
+
+    def _split(self, numbers: Array, seen: Observation) -> tuple[Array, Array]:
+        """The rule's own numbers, and the expected daily demand [N] that it orders by."""
         if not self.has_safety_factor:
-            return self.order(numbers, seen.scale, seen)
-        return self.order(numbers[:-1], chosen_demand(seen, numbers[-1]), seen)
+            return numbers, seen.scale
+        return numbers[:-1], chosen_demand(seen, numbers[-1])
 
 
 def expected_demand(seen: Observation, forecast: str) -> Array:
@@ -68,6 +90,11 @@ def chosen_demand(seen: Observation, choice: Array) -> Array:
 def level(z: Array, demand: Array, seen: Observation) -> Array:
     """[N] order-up-to level: demand over the protection interval plus z standard deviations."""
     return demand * seen.protection + z * seen.spread * jnp.sqrt(seen.protection)
+
+
+def base_stock(numbers: Array, demand: Array, seen: Observation) -> Array:
+    """[N] the level of a rule whose first number is its safety factor."""
+    return level(numbers[0], demand, seen)
 
 
 Z_AXIS = (-1.5, 4.0, 23)

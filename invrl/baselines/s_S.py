@@ -11,10 +11,15 @@ from invrl.simulator import Observation
 
 def order(numbers: Array, demand: Array, seen: Observation) -> Array:
     """s as the incumbent's level; S = s + q review periods of demand."""
+    reorder_point = level(numbers[0], demand, seen)
+    missing = up_to(numbers, demand, seen) - seen.position
+    return jnp.where(seen.position <= reorder_point, missing, 0.0)
+
+
+def up_to(numbers: Array, demand: Array, seen: Observation) -> Array:
+    """S."""
     z, q = numbers
-    reorder_point = level(z, demand, seen)
-    target = reorder_point + q * demand * seen.review_period
-    return jnp.where(seen.position <= reorder_point, target - seen.position, 0.0)
+    return level(z, demand, seen) + q * demand * seen.review_period
 
 
-S_S = Baseline((Z_AXIS, (0.0, 3.0, 7)), order, has_safety_factor=True)
+S_S = Baseline((Z_AXIS, (0.0, 3.0, 7)), order, has_safety_factor=True, level=up_to)

@@ -178,9 +178,10 @@ def recommend(dataset: Dataset, config: Config) -> Work:
     window = Window(days, days, days + 1, 1, period, SLOTS, 0)
     build = partial(build_episode, window=window, supply=config.supply, config=config.features)
     rows = jax.eval_shape(build, one.columns).features.shape[-2]
-    policy = make_policy(config.network, registry.get("head", config.reg), rows, SLOTS)
+    head = registry.get("head", config.reg)
+    policy = make_policy(config.network, head, rows, SLOTS)
     shared = placement.replicate(policy.init(jax.random.key(config.seed)), devices)
-    run = orders.compiled(network_orderer(policy, shared, SLOTS, config.reg), config)
+    run = orders.compiled(network_orderer(policy, shared, SLOTS, head), config)
     blocks = jax.tree.map(lambda x: np.broadcast_to(x, (len(index), *x.shape)), one)
     blocks = placement.put(blocks, devices)
     flops = _products((rows + SLOTS, *widths(config)[1:]), dataset.pairs.size)

@@ -258,7 +258,7 @@ class Baseline:
     forecast: Literal["search", "forecast", "short", "long", "mean", "shrunk"] = "search"
     """What an incumbent takes as the coming demand: the forecast by weekday, a trailing mean, the mean of the
     training days, or half way between the last two; `search` takes the best on the validation part."""
-    beside: tuple[str, ...] = ("incumbent", "capped_base_stock", "clairvoyant")
+    beside: tuple[str, ...] = ("incumbent", "capped_base_stock", "projected_level", "clairvoyant")
     """Incumbents scored beside every trained policy."""
 
 

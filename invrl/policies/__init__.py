@@ -1,1 +1,1 @@
-"""Policies: one network, four forms of its output."""
+"""Policies: one network, the forms of its output."""

@@ -1,11 +1,13 @@
-"""Policy regularisation: the four forms of the network's output (Xie et al. 2026, section 3).
+"""Policy regularisation: the forms of the network's output (four of Xie et al. 2026, section 3, and PIL).
 
 A form decides on an *aim*: demand to provide for, as a share of recent demand, so that 1 is a
-sensible start everywhere. Two questions make the four forms:
+sensible start everywhere. Two questions make the forms:
 
-                                                the aim is ordered   the aim is a level to order up to
-    the network puts out the aim                NONE                 BASE
-    ... coefficients of demand regressors       COEFF                BOTH
+                                            the aim is ordered   a level to order up to   of projected stock
+    the network puts out the aim            NONE                 BASE                     PIL
+    ... coefficients of demand regressors   COEFF                BOTH                     PIL_COEFF
+
+PIL counts lost sales that are expected before the order arrives (`projection.py`); without them it is BASE.
 
 DDPG's noise and PPO's Gaussian live in the aim, one number in every form: noise on coefficients
 would explore many ways to say the same order.
@@ -21,6 +23,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
+from invrl.projection import position, projected_position
 from invrl.simulator import Observation
 
 LEAK = 0.1
@@ -34,6 +37,21 @@ class Head(NamedTuple):
     """observation -> [A, N] what the raw output is multiplied by; the sum is the aim [N]."""
     order: Callable[[Array, Observation], Array]
     """(aim [N], observation) -> order [N], units."""
+    level: Callable[[Array, Observation], Array] | None = None
+    """(aim [N], observation) -> [N] units to order up to; None: the form has no level."""
+    counted: Callable[[Observation], Array] = position
+    """observation -> [N] units that count against the level."""
+    coefficients: tuple[str, ...] = ()
+    """What each raw output weighs, where they are coefficients."""
+    puts_out: str = "what the form makes an order of"
+    """What the network puts out, for people."""
+    tells: str = ""
+    """How to read a picture of its orders against inventory."""
+
+    @property
+    def projects(self) -> bool:
+        """More than the inventory position counts against the level."""
+        return self.counted is not position
 
 
 def aim(raw: Array, terms: Array) -> Array:
@@ -62,14 +80,45 @@ def as_order(aim: Array, seen: Observation) -> Array:
     return floor_at_zero(aim * seen.demand_rate * seen.review_period)
 
 
-def up_to(aim: Array, seen: Observation) -> Array:
-    """The aim is demand of the protection interval, a base-stock level: order what is missing of it."""
-    return floor_at_zero(aim * seen.demand_rate * seen.protection - seen.position)
+def level(aim: Array, seen: Observation) -> Array:
+    """The aim is demand of the protection interval, a base-stock level [N], units."""
+    return aim * seen.demand_rate * seen.protection
+
+
+def up_to(counted: Callable[[Observation], Array]) -> Callable[[Array, Observation], Array]:
+    """Order what is missing of the level."""
+    return lambda aim, seen: floor_at_zero(level(aim, seen) - counted(seen))
 
 
 EVEN = (0.25, 0.25, 0.25, 0.25, 0.0)
+RATES = ("short mean", "long mean", "forecast to arrival", "forecast after", "usual")
+"""The rows of `demand_rates`."""
 
-NONE = Head((1.0,), one, as_order)
-BASE = Head((1.0,), one, up_to)
-COEFF = Head(EVEN, demand_rates, as_order)
-BOTH = Head(EVEN, demand_rates, up_to)
+NONE = Head(
+    (1.0,), one, as_order, puts_out="orders",
+    tells="A free order: nothing ties it to the stock, the network has to learn the slope by itself.",
+)  # fmt: skip
+BASE = Head(
+    (1.0,), one, up_to(position), level, puts_out="base-stock levels",
+    tells="A base-stock level: one unit more in stock is one unit less ordered, as the dashes fall.",
+)  # fmt: skip
+COEFF = Head(
+    EVEN, demand_rates, as_order, coefficients=RATES,
+    puts_out="coefficients of demand features, which make orders",
+    tells="Weighted demand, not tied to the stock: dots that fall like the dashes mean it was learned.",
+)  # fmt: skip
+BOTH = Head(
+    EVEN, demand_rates, up_to(position), level, coefficients=RATES,
+    puts_out="coefficients of demand features, which make base-stock levels",
+    tells="Weighted demand as a base-stock level: it falls like the dashes, from a level for each state.",
+)  # fmt: skip
+PIL = Head(
+    (1.0,), one, up_to(projected_position), level, projected_position,
+    puts_out="levels of projected stock",
+    tells="A level of projected stock: it falls less than the dashes where sales will be lost first.",
+)  # fmt: skip
+PIL_COEFF = Head(
+    EVEN, demand_rates, up_to(projected_position), level, projected_position, RATES,
+    puts_out="coefficients of demand features, which make levels of projected stock",
+    tells="Weighted demand as a level of projected stock, from a level for each state.",
+)  # fmt: skip

@@ -204,8 +204,10 @@ def figures(orderer: Orderer, answer: Answer) -> dict[str, np.ndarray]:
     expected = np.asarray(answer.expected)
     cover = np.asarray(answer.position + answer.order) / np.where(expected > 0, expected, np.nan)
     columns: dict[str, Any] = {"order": answer.order, "inventory_position": answer.position}
-    if orderer.level is not None:
+    if orderer.target is not None:
         columns["level"] = answer.level
-    columns |= {f"coef_{k + 1}": answer.raw[k] for k in range(orderer.coefficients)}
+    if orderer.projects:
+        columns["expected_lost"] = answer.lost
+    columns |= {f"coef_{k + 1}": answer.raw[k] for k in range(len(orderer.coefficients))}
     columns |= {"expected_demand": expected, "days_of_cover": cover}
     return {name: np.asarray(column, np.float32) for name, column in columns.items()}

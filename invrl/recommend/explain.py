@@ -21,7 +21,6 @@ WHAT_IF = (
     "demand 20 % higher lately",
     "demand 20 % lower lately",
 )
-REGRESSORS = ("short mean", "long mean", "forecast to arrival", "forecast after", "usual")
 PARAGRAPH = 11
 """Width of the left column."""
 
@@ -128,21 +127,21 @@ def _demand(job: Job, facts: Facts, answer: Answer) -> list[str]:
 def _policy(job: Job, facts: Facts, answer: Answer) -> list[str]:
     wanted, name = _n(answer.wanted[0]), f"{job.config.algo}/{job.config.reg}"
     lines = []
-    if job.orderer.coefficients == len(REGRESSORS):
-        seen = [*answer.regressors[:, 0], answer.unit[0]]
-        weighed = zip(answer.raw[:, 0], seen, REGRESSORS, strict=True)
-        terms = [f"{weight:+.2f} x {_n(x)} ({regressor})" for weight, x, regressor in weighed]
-        lines += _line("demand rate", f"{' '.join(terms)} = {_n(np.dot(answer.raw[:, 0], seen))} a day")
-    if job.orderer.level is None:
+    if job.orderer.coefficients:
+        raw, seen = answer.raw[:, 0], answer.weighed[:, 0]
+        weighed = zip(raw, seen, job.orderer.coefficients, strict=True)
+        terms = [f"{weight:+.2f} x {_n(x)} ({name})" for weight, x, name in weighed]
+        lines += _line("demand rate", f"{' '.join(terms)} = {_n(np.dot(raw, seen))} a day")
+    if job.orderer.target is None:
         return lines + _line("policy", f"{name} puts out the order: {wanted}")
     name = job.config.algo if job.orderer.shared is None else name
-    level, position = float(answer.level[0]), float(answer.position[0])
+    level, position, lost = (float(x[0]) for x in (answer.level, answer.position, answer.lost))
     days = int(facts.lead_time[0] + facts.review_period[0])
     cover = f", {_n(level / answer.expected[0])} days of expected demand" if answer.expected[0] > 0 else ""
     text = f"{name} orders up to {_n(level)}{cover} ({days} to cover)"
-    return lines + _line(
-        "policy", f"{text}: {_n(level)} - {_n(position)} = {_n(level - position)}, so {wanted}"
-    )
+    less = f" - {_n(lost)} (sales expected to be lost before it arrives)" if job.orderer.projects else ""
+    missing = f"{_n(level)} - {_n(position)}{less} = {_n(level - position - lost)}"
+    return lines + _line("policy", f"{text}: {missing}, so {wanted}")
 
 
 def _limits(config: Config, state: State, answer: Answer) -> list[str]:

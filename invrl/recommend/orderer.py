@@ -16,7 +16,7 @@ from invrl.config.schema import Config
 from invrl.demand.features import Known, features
 from invrl.demand.supply import MAX_LEAD_TIME
 from invrl.errors import InvrlError
-from invrl.policies.heads import aim
+from invrl.policies.heads import Head, aim
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend.catalogue import Catalogue
 from invrl.runs import checkpoints
@@ -32,9 +32,13 @@ class Orderer(NamedTuple):
     shared: Any
     own: np.ndarray | None  # [k, N] an incumbent's numbers for the panel's pairs
     slots: int  # rows of the inventory it sees: on hand, then due in 1..L days
-    level: Callable[[Any, Array, Observation], Array] | None
-    """(own numbers, raw, observation) -> [B] units: the order-up-to level, where the form has one"""
-    coefficients: int  # raw outputs that are coefficients of the demand features
+    target: Callable[[Any, Array, Observation], tuple[Array, Array]] | None
+    """(own numbers, raw, observation) -> [B] units: the level to order up to, where there is one, and what
+    counts against it"""
+    projects: bool = False  # sales expected to be lost count, too
+    coefficients: tuple[str, ...] = ()  # what the raw outputs weigh, where they are coefficients
+    weighed: Callable[[Observation], Array] | None = None
+    """observation -> [A, B] units a day: what the coefficients weigh"""
 
 
 def load_orderer(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
@@ -51,25 +55,21 @@ def load_orderer(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
     head = registry.get("head", config.reg)
     policy = make_policy(config.network, head, _feature_rows(config, catalogue), slots)
     shared = checkpoints.load(run.best, jax.eval_shape(policy.init, jax.random.key(0)))
-    return network_orderer(policy, shared, slots, config.reg)
+    return network_orderer(policy, shared, slots, head)
 
 
-def network_orderer(policy: Policy, shared: Any, slots: int, reg: str) -> Orderer:
-    """The policy of a network with parameters `shared`, of the form `reg`."""
+def network_orderer(policy: Policy, shared: Any, slots: int, head: Head) -> Orderer:
+    """The policy of a network with parameters `shared`."""
+    level = head.level
 
-    def level(own: Any, raw: Array, seen: Observation) -> Array:
-        return policy.order(aim(raw, policy.view(seen).terms), _empty(seen))
+    def target(own: Any, raw: Array, seen: Observation) -> tuple[Array, Array]:
+        assert level is not None
+        return level(aim(raw, head.terms(seen)), seen), head.counted(seen)
 
-    coefficients = len(policy.start) if reg in ("coeff", "both") else 0
-    return Orderer(learned(policy), shared, None, slots, level if reg in LEVELS else None, coefficients)
-
-
-LEVELS = ("base", "both", "incumbent", "s_S")
-"""Forms and incumbents whose order, with nothing in stock or on order, is a level to order up to."""
-
-
-def _empty(seen: Observation) -> Observation:
-    return seen._replace(position=jnp.zeros_like(seen.position))
+    return Orderer(
+        learned(policy), shared, None, slots, target if level else None, head.projects,
+        head.coefficients, lambda seen: head.terms(seen) * seen.demand_rate[None],
+    )  # fmt: skip
 
 
 def _load_baseline(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
@@ -81,10 +81,11 @@ def _load_baseline(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
     own = _own_numbers(run, baseline.size, catalogue)
     rule = classical(baseline, config)
 
-    def level(own: Any, raw: Array, seen: Observation) -> Array:
-        return rule.act(None, own, _empty(seen)).order
+    def target(own: Any, raw: Array, seen: Observation) -> tuple[Array, Array]:
+        return baseline.target(own, seen)
 
-    return Orderer(rule, None, own, MAX_LEAD_TIME + 1, level if config.algo in LEVELS else None, 0)
+    has_level = target if baseline.level else None
+    return Orderer(rule, None, own, MAX_LEAD_TIME + 1, has_level, baseline.projects)
 
 
 def _own_numbers(run: Run, count: int, catalogue: Catalogue) -> np.ndarray:

@@ -45,10 +45,11 @@ class Answer(NamedTuple):
     position: Array  # units, before the order
     ceiling: Array  # units, the largest order
     level: Array  # units; NaN where the form has none
+    lost: Array  # units expected to be lost before the order arrives, where the form counts them
     raw: Array  # [A, B]
     expected: Array  # units a day
     regressors: Array  # [4, B] units a day
-    unit: Array  # units a day, what the policy thinks in
+    weighed: Array  # [A, B] units a day, what the coefficients weigh; NaN where there are none
 
 
 def compiled(orderer: Orderer, config: Config) -> Callable[[Any, Block, Window, int], Answer]:
@@ -69,13 +70,15 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
     columns = block.columns._replace(ahead=jnp.concatenate([past, block.columns.ahead]))
     episode = orderer.rule.prepare(build_episode(columns, window, config.supply, config.features))
     episode = episode.replace(max_order=jnp.minimum(episode.max_order, block.maximum))
-    seen = _observe(episode, block.inventory)
+    seen = _observe(episode, block.inventory, config.supply.unmet)
     action = orderer.rule.act(shared, block.own, seen)
     packed = in_packs(action.order, block.pack, block.minimum)
     order = limit(packed, seen.position, episode, block.active)
     ceiling = limit(jnp.full_like(order, jnp.inf), seen.position, episode, block.active)
-    level = (
-        jnp.full_like(order, jnp.nan) if orderer.level is None else orderer.level(block.own, action.raw, seen)
+    level, counted = (
+        orderer.target(block.own, action.raw, seen)
+        if orderer.target
+        else (jnp.full_like(order, jnp.nan), seen.position)
     )
     return Answer(
         order=whole_below(order, packed, block.pack, block.minimum),
@@ -84,17 +87,19 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
         position=seen.position,
         ceiling=ceiling,
         level=level,
+        lost=counted - seen.position,
         raw=action.raw,
         expected=expected_demand(seen, "forecast"),
         regressors=seen.regressors,
-        unit=seen.demand_rate,
+        weighed=orderer.weighed(seen) if orderer.weighed else jnp.full_like(action.raw, jnp.nan),
     )
 
 
-def _observe(episode: Episode, inventory: Array) -> Observation:
+def _observe(episode: Episode, inventory: Array, unmet: str) -> Observation:
     return Observation(
         inventory, inventory.sum(0), episode.features[0], episode.regressors[0], episode.demand_rate[0],
         episode.scale, episode.spread, episode.lead_time[0].astype(inventory.dtype), episode.review_period,
+        unmet,
     )  # fmt: skip
 
 

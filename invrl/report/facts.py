@@ -16,6 +16,7 @@ from invrl.demand.panel import Panel
 from invrl.demand.splits import PARTS
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
+from invrl.policies.heads import Head
 from invrl.runs.directory import Run
 from invrl.scoring import comparison
 from invrl.scoring.comparison import Cell, Comparison
@@ -175,11 +176,21 @@ def ink_of(cell: Cell) -> str:
 
 
 def form_ink(reg: str) -> str:
-    """The colour of a form; a user's own form has none of its own."""
-    return reg if reg in ("none", "base", "coeff", "both") else "text"
+    """The colour of a form: one after the other in the registry's order."""
+    place = form_order(reg)
+    return INKS[place % len(INKS)] if place < len(registry.HEADS) else "text"
+
+
+INKS = ("none", "base", "coeff", "both", "pil", "pil_coeff", "form_7", "form_8")
+"""Colours of the style sheet; those of a user's own forms come last."""
+
+
+def head_of(reg: str | None) -> Head | None:
+    """The form of a cell; None for incumbents, and where the user's own form is not loaded."""
+    return registry.get("head", reg) if reg in registry.HEADS else None
 
 
 def form_order(reg: str) -> int:
-    """NONE, BASE, COEFF, BOTH, then a user's own."""
+    """The paper's four, those of the registry behind them, then a form that is not loaded."""
     forms = list(registry.HEADS)
     return forms.index(reg) if reg in forms else len(forms)

@@ -29,21 +29,18 @@ def _block(name: str, rows: list[dict[str, Any]], forms: list[str]) -> str:
     """One algorithm's two rows; all blocks have the same columns, so that forms line up."""
     incumbents = name == "incumbents"
     columns = [key for key in rows[0] if key] if incumbents else forms
+    heading = _plain if incumbents else str.upper
     marked = [
         {
             "Incumbents" if incumbents else name.upper(): row[""],
             **{
-                _column(key): graded(_minus(row[key]), _verdict(row[key])) if key in row else ""
+                heading(key): graded(_minus(row[key]), _verdict(row[key])) if key in row else ""
                 for key in columns
             },
         }
         for row in rows
     ]
     return table(marked, kind="grid")
-
-
-def _column(key: str) -> str:
-    return key.upper() if key in ("none", "base", "coeff", "both") else key.replace("_", " ")
 
 
 def _verdict(text: str) -> str:

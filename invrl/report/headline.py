@@ -6,16 +6,10 @@ import datetime
 from typing import Any
 
 from invrl import registry
-from invrl.report.facts import Facts, cell_label, data_label
+from invrl.report.facts import Facts, cell_label, data_label, head_of
 from invrl.report.markup import emphasised, tile, words
 from invrl.scoring.intervals import Estimate, estimate
 
-FORMS = {
-    "none": "the network puts out orders",
-    "base": "the network puts out base-stock levels",
-    "coeff": "the network puts out coefficients of demand features, which make orders",
-    "both": "the network puts out coefficients of demand features, which make base-stock levels",
-}
 ALGORITHMS = {
     "ds": "by differentiating the simulator (DS)",
     "ddpg": "by deep deterministic policy gradient (DDPG)",
@@ -49,7 +43,7 @@ def _trained(facts: Facts) -> str:
     first, last = (_day(panel.dates[k]) for k in (split.measure, split.stop - 1))
     what = (
         f"One policy for all pairs was trained {ALGORITHMS.get(config.algo, f'by {config.algo}')}; "
-        f"its form is {config.reg.upper()}: {FORMS.get(config.reg, 'a form of its own')}."
+        f"its form is {config.reg.upper()}: {_form(config.reg)}."
         if config.algo in registry.ALGORITHMS
         else f"The classical policy *{config.algo}* was tuned by search."
     )
@@ -59,6 +53,11 @@ def _trained(facts: Facts) -> str:
         f"days of *{data_label(config)}*, and is judged on {split.pairs.size:,} pairs and {days} days that "
         f"it never saw ({first} to {last}).{several}"
     )
+
+
+def _form(reg: str) -> str:
+    head = head_of(reg)
+    return f"the network puts out {head.puts_out}" if head else "a form of its own"
 
 
 def _several(facts: Facts) -> str:

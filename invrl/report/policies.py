@@ -14,7 +14,8 @@ from invrl.charts.svg import Frame, Scale
 from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import totals
-from invrl.report.facts import Facts, cell_label, ink_of, narrowed, slowest
+from invrl.policies.heads import RATES
+from invrl.report.facts import Facts, cell_label, head_of, ink_of, narrowed, slowest
 from invrl.report.markup import SMALL, figure, make_section, side_by_side, words
 from invrl.scoring.comparison import Cell
 from invrl.scoring.rules import Rule, rounded
@@ -25,10 +26,6 @@ PAIRS = 200
 """Pairs whose reviews are looked at."""
 DOTS = 700
 """Reviews drawn in a picture."""
-FEATURES = (
-    "recent, short mean", "recent, long mean", "forecast until arrival",
-    "forecast after arrival", "constant",
-)  # fmt: skip
 
 
 def section(facts: Facts) -> str:
@@ -39,11 +36,7 @@ def section(facts: Facts) -> str:
     limits = _limits(list(seen.values()))
     orders = [_orders(cell, seen[cell.name], limits) for cell in cells]
     main = seen[facts.main.name]
-    weighing = (
-        facts.main
-        if facts.main.reg in ("coeff", "both")
-        else next((c for c in cells if c.reg in ("coeff", "both")), None)
-    )
+    weighing = next((cell for cell in (facts.main, *cells) if _coefficient_names(cell)), None)
     more = [_levels(facts.main, main)]
     if weighing:
         more.append(_coefficients(facts, weighing, seen[weighing.name]))
@@ -137,15 +130,17 @@ def _orders(cell: Cell, seen: Decisions, limits: tuple[Scale, Scale]) -> str:
     marks = [svg.cloud(frame, x, y, ink_of(cell)), guide, svg.line(frame, *median, "text")]
     axes = svg.axes(frame, "inventory position", "order")
     picture = svg.svg(SMALL, 252, axes, *marks, label=f"Orders of {cell_label(cell)}")
-    return figure(picture, f"{TELLS.get(cell.reg or '', '')} {_zero_share(seen)}", title=cell_label(cell))
+    return figure(picture, f"{_tells(cell)} {_zero_share(seen)}", title=cell_label(cell))
 
 
-TELLS = {
-    "none": "A free order: nothing ties it to the stock, the network has to learn the slope by itself.",
-    "base": "A base-stock level: one unit more in stock is one unit less ordered, as the dashes fall.",
-    "coeff": "Weighted demand, not tied to the stock: dots that fall like the dashes mean it was learned.",
-    "both": "Weighted demand as a base-stock level: it falls like the dashes, from a level for each state.",
-}
+def _tells(cell: Cell) -> str:
+    head = head_of(cell.reg)
+    return head.tells if head else ""
+
+
+def _coefficient_names(cell: Cell) -> tuple[str, ...]:
+    head = head_of(cell.reg)
+    return head.coefficients if head else ()
 
 
 def running_median(
@@ -173,22 +168,24 @@ def _levels(cell: Cell, seen: Decisions) -> str:
     both = Scale(low, float(np.maximum(x, y).max()) * 1.3, log=True)
     frame = Frame(44, 24, SMALL - 54, 186, both, both)
     guide = svg.segment(frame.left, frame.bottom, frame.right, frame.top, "incumbent", "dashed")
-    heads = "forecast until the next order arrives, units", "level ordered up to, units"
+    heads = "forecast until the next order arrives, units", "position after the order, units"
     marks = [svg.axes(frame, *heads, y_count=6), guide, svg.cloud(frame, x, y, ink_of(cell))]
     picture = svg.svg(SMALL, 252, *marks, label="Base-stock level against forecast")
     ratio = np.quantile(y / np.maximum(x, 1e-9), [0.25, 0.5, 0.75])
     caption = (
-        "Inventory position after the order (the base-stock level) against the forecast, on reviews that "
-        "order. On the dashed line it is the forecast; above it is safety stock. Half of the levels are "
-        f"between *{ratio[0]:.2f} and {ratio[2]:.2f} times* the forecast, the median is {ratio[1]:.2f}."
+        "Inventory position after the order (the level of a base-stock form) against the forecast, on "
+        "reviews that order. On the dashed line it is the forecast; above it is safety stock. Half of the "
+        f"levels are between *{ratio[0]:.2f} and {ratio[2]:.2f} times* the forecast, "
+        f"the median is {ratio[1]:.2f}."
     )
     return figure(picture, caption, title=f"{cell_label(cell)}: level against forecast")
 
 
 def _coefficients(facts: Facts, cell: Cell, seen: Decisions) -> str:
     """Spread of each coefficient over reviews: 5 to 95 % thin, 25 to 75 % thick, the median a dot."""
-    own = facts.experiment.panel.regressors is not None
-    names = (*(f"input {k} of the data" for k in range(1, 5)), "constant") if own else FEATURES
+    names = _coefficient_names(cell)
+    if facts.experiment.panel.regressors is not None and names == RATES:
+        names = (*(f"input {k} of the data" for k in range(1, 5)), RATES[-1])
     found = np.quantile(seen.raw, [0.05, 0.25, 0.5, 0.75, 0.95], axis=1).T  # [A, 5]
     x = svg.around([0.0, *found.ravel()], 0.08)
     frame = Frame(164, 8, SMALL - 178, 34.0 * len(found), x, Scale(0, 1))
@@ -205,10 +202,11 @@ def _coefficients(facts: Facts, cell: Cell, seen: Decisions) -> str:
         parts.append(svg.segment(ends[1], v, ends[3], v, ink_of(cell), "thick"))
         parts.append(svg.marker(float(ends[2]), v, "circle", ink_of(cell), f"{name}: median {row[2]:.2f}"))
     picture = svg.svg(SMALL, frame.bottom + 26, *parts, label="Coefficients by feature")
+    head = head_of(cell.reg)
+    start = ", ".join(f"{x:g}" for x in head.start) if head else "those of its form"
     caption = (
         "The weights that the network gives to each demand feature, over reviews: dot the median, thick "
-        "line the middle half, thin line nine in ten. Training starts at 0.25 for each of the four and 0 "
-        "for the constant, which multiplies recent demand. A long line is a weight that *depends on the "
-        "state*."
+        f"line the middle half, thin line nine in ten. Training starts at {start}. A long line is a "
+        "weight that *depends on the state*."
     )
     return figure(picture, caption, title=f"{cell_label(cell)}: coefficients by feature")

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from invrl import registry
 from invrl.charts.learning import COLOURS
 from invrl.tuning.curve import Trials, curve
 from invrl.tuning.frontier import Frontier, at_equal_stockout, common_rates
 
-FORMS = ("none", "base", "coeff", "both")
 STYLES = {"ds": "-", "ddpg": "--", "ppo": ":"}
 
 
 def _colour(reg: str) -> str:
-    return COLOURS[FORMS.index(reg) if reg in FORMS else -1]
+    """One after the other in the registry's order."""
+    forms = list(registry.HEADS)
+    return COLOURS[forms.index(reg) % len(COLOURS) if reg in forms else -1]
 
 
 def draw_curves(trials: list[Trials], levels: dict[str, float], path: Path) -> None:
