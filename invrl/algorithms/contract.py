@@ -2,7 +2,7 @@
 
 The loop in `training.py` runs any such record; evaluation, checkpoints, early stopping and
 logging are written once, there. To add an algorithm: one file with one `Algorithm`, one line
-in `registry.py`, one config section of the same name.
+in `registry.py`, one config section; a plugin's own section is the dataclass in `settings`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import jax
 from jax import Array
 
 from invrl.config.schema import Config
+from invrl.config.setting import traced_numbers
 from invrl.demand.episodes import Dataset
 from invrl.metrics import Prices
 from invrl.policies.network import Policy
@@ -30,6 +31,9 @@ class Problem(NamedTuple):
 
 Metrics = dict[str, Array]
 
+Hyper = Any
+"""Named tuple of the traced numbers of an algorithm's section, by their names."""
+
 Update = Callable[[Any, Any, Prices, tuple[Episode, ...]], tuple[Any, Metrics]]
 """(state, hyper, prices, episodes of the training groups) -> (state, metrics)."""
 
@@ -40,8 +44,8 @@ class Algorithm(NamedTuple):
     A state is any tree of arrays with an attribute `params`: the policy's parameters.
     """
 
-    hyper: Callable[[Config], Any]
-    """config -> tree of numbers that are traced, so that runs may be vmapped over them."""
+    section: str
+    """The config section with its settings; a variant of an algorithm may name that one's."""
     init: Callable[[Problem, Any, Array], Any]
     """(problem, hyper, key) -> state"""
     update: Callable[[Problem], Update]
@@ -49,6 +53,12 @@ class Algorithm(NamedTuple):
     run (`compiled`), or mapped over many (`tuning/lanes.py`)."""
     space: Mapping[str, str] = {}
     """Where `invrl tune` looks unless told otherwise: key of the config -> range (`tuning/space.py`)."""
+    settings: type | None = None
+    """The section's dataclass (`config/setting.py`) where the schema has none of that name."""
+
+    def hyper(self, config: Config) -> Hyper:
+        """The numbers that are traced, so that runs may be vmapped over them."""
+        return traced_numbers(getattr(config, self.section))
 
 
 def compiled(algorithm: Algorithm, problem: Problem) -> Callable[..., tuple[Any, Metrics]]:

@@ -21,7 +21,7 @@ from jax import Array, lax
 from invrl.algorithms import replay as ring
 from invrl.algorithms.batches import Share, shares
 from invrl.algorithms.chunk import data_parallel
-from invrl.algorithms.contract import Algorithm, Metrics, Problem, Update
+from invrl.algorithms.contract import Algorithm, Hyper, Metrics, Problem, Update
 from invrl.algorithms.critics import Critic, make_critic
 from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rollout_rows, rows
 from invrl.algorithms.optimizer import adam, cosine, follow
@@ -32,24 +32,6 @@ from invrl.devices.placement import Workers
 from invrl.metrics import Prices
 from invrl.policies.network import Policy, View
 from invrl.simulator import Episode
-
-
-class Hyper(NamedTuple):
-    """The numbers of `config.DDPG` that are traced."""
-
-    actor_learning_rate: Array | float
-    critic_learning_rate: Array | float
-    final_rate: Array | float
-    clip_norm: Array | float
-    gamma: Array | float
-    tau: Array | float
-    noise: Array | float
-    final_noise: Array | float
-    learning_starts: Array | int
-    critic_warmup: Array | int
-    aim_min: Array | float
-    aim_max: Array | float
-    reward_scale: Array | float
 
 
 class Transition(NamedTuple):
@@ -92,10 +74,6 @@ class Learner(NamedTuple):
     config: Config
     batch: list[Share]
     workers: Workers
-
-
-def hyper(config: Config) -> Hyper:
-    return Hyper(*(getattr(config.ddpg, name) for name in Hyper._fields))
 
 
 def make_learner(problem: Problem) -> Learner:
@@ -292,4 +270,4 @@ SPACE = {
 }
 """Near the paper's search, which explores by chance actions alone and starts gamma at 0.98."""
 
-DDPG = Algorithm(hyper, init, update, SPACE)
+DDPG = Algorithm("ddpg", init, update, SPACE)

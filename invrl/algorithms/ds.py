@@ -8,7 +8,7 @@ cost with respect to the network, make one Adam step. The stockout indicator of 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from flax import struct
 from jax import Array, lax
 
 from invrl.algorithms.batches import chosen_blocks, shares
-from invrl.algorithms.contract import Algorithm, Problem, Update
+from invrl.algorithms.contract import Algorithm, Hyper, Problem, Update
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.config.schema import Config
 from invrl.devices import placement
@@ -26,22 +26,11 @@ from invrl.policies.network import Policy
 from invrl.simulator import Episode, rollout
 
 
-class Hyper(NamedTuple):
-    learning_rate: Array | float
-    final_learning_rate: Array | float
-    clip_norm: Array | float
-
-
 class State(struct.PyTreeNode):
     params: Any
     moments: Any  # Adam's
     key: Array
     step: Array  # []
-
-
-def hyper(config: Config) -> Hyper:
-    ds = config.ds
-    return Hyper(ds.learning_rate, ds.final_learning_rate, ds.clip_norm)
 
 
 def init(problem: Problem, hyper: Hyper, key: Array) -> State:
@@ -121,4 +110,4 @@ SPACE = {
 }
 """Learning rate and networks as the paper's search."""
 
-DS = Algorithm(hyper, init, update, SPACE)
+DS = Algorithm("ds", init, update, SPACE)

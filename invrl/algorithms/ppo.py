@@ -23,7 +23,7 @@ from jax import Array, lax
 
 from invrl.algorithms.batches import Share, shares
 from invrl.algorithms.chunk import data_parallel
-from invrl.algorithms.contract import Algorithm, Metrics, Problem, Update
+from invrl.algorithms.contract import Algorithm, Hyper, Metrics, Problem, Update
 from invrl.algorithms.critics import Value, make_value
 from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rows
 from invrl.algorithms.optimizer import adam, cosine
@@ -33,23 +33,6 @@ from invrl.devices.placement import Workers
 from invrl.metrics import Prices
 from invrl.policies.network import Policy, View
 from invrl.simulator import Episode
-
-
-class Hyper(NamedTuple):
-    """The numbers of `config.PPO` that are traced."""
-
-    learning_rate: Array | float
-    final_rate: Array | float
-    clip_norm: Array | float
-    gamma: Array | float
-    trace: Array | float
-    clip: Array | float
-    value_weight: Array | float
-    entropy: Array | float
-    final_entropy: Array | float
-    initial_std: Array | float
-    aim_min: Array | float
-    aim_max: Array | float
 
 
 class Networks(NamedTuple):
@@ -90,10 +73,6 @@ class Sample(NamedTuple):
     value_target: Array  # [n] V(s) + advantage
     advantage: Array  # [n]
     weight: Array  # [n] of the pair; 0 where the transition is incomplete
-
-
-def hyper(config: Config) -> Hyper:
-    return Hyper(*(getattr(config.ppo, name) for name in Hyper._fields))
 
 
 def make_learner(problem: Problem) -> Learner:
@@ -185,7 +164,7 @@ def learn(learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Arr
 
     def minibatch(carry: tuple, chosen: Array) -> tuple[tuple, Metrics]:
         part = jax.tree.map(lambda x: x[chosen], sample)
-        networks, moments, metrics = gradient_step(learner, hyper, rate, bonus, *carry, part)
+        networks, moments, metrics = gradient_step(learner, hyper, rate, bonus, carry[0], carry[1], part)
         return (networks, moments), metrics
 
     orders = jax.vmap(lambda key: jax.random.permutation(key, n))(jax.random.split(key, ppo.epochs))
@@ -256,4 +235,4 @@ SPACE = {
 }
 """Near the paper's search, whose entropy bonus is in units of the reward and goes to 0.5."""
 
-PPO = Algorithm(hyper, init, update, SPACE)
+PPO = Algorithm("ppo", init, update, SPACE)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from invrl.cli.console import Format, Json, Out, emit, say
-from invrl.cli.options import AlgoName, Overrides, RegName
+from invrl.cli.options import AlgoName, Overrides, Plugin, RegName
 from invrl.config import reading
+from invrl.config.sections import explained
 from invrl.errors import InvrlError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, copy and check configs.")
@@ -17,6 +18,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show,
 EXAMPLES = """Examples:
 
 invrl config copy freshretail mine.toml
+
+invrl config show --explain ddpg.gamma
 
 invrl config check mine.toml train.updates=200
 """
@@ -40,9 +43,22 @@ def show(
     overrides: Overrides = None,
     algo: AlgoName = None,
     reg: RegName = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Say what a key or section means, with unit and bounds.")
+    ] = None,
+    plugin: Plugin = None,
 ) -> None:
     """The resolved config as TOML: every key and its value."""
+    if explain is not None:
+        print("\n\n".join(map(_told, explained(explain))))
+        return
     print(reading.to_toml(reading.load(config, overrides or (), algo=algo, reg=reg)), end="")
+
+
+def _told(setting: dict[str, Any]) -> str:
+    """A setting in a few lines, without the empty ones."""
+    lines = [f"  {name:8} {setting[name]}" for name in ("unit", "bounds", "default") if setting[name] != ""]
+    return "\n".join([f"{setting['key']}: {setting['about']}", *lines, f"  {setting['compiled']}"])
 
 
 @app.command("copy", epilog=EXAMPLES)
@@ -65,6 +81,7 @@ def check(
     overrides: Overrides = None,
     algo: AlgoName = None,
     reg: RegName = None,
+    plugin: Plugin = None,
 ) -> None:
     """Read a config and report every mistake in it; exit code 2 if there is one."""
     loaded = reading.load(config, overrides or (), algo=algo, reg=reg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,8 @@ import typer
 from invrl import registry
 from invrl.config import reading
 from invrl.config.schema import Config, Data
+from invrl.config.sections import config_type
+from invrl.config.setting import settings
 from invrl.errors import InvrlError
 
 MANY = 12
@@ -121,7 +123,7 @@ def name_unread(data: Data) -> None:
 def is_override(word: str) -> bool:
     """Whether a word is meant as `key.path=value`, and not as a name that has a `=` in it."""
     section, dot, rest = word.partition(".")
-    return bool(dot) and "=" in rest and section in {f.name for f in fields(Config)}
+    return bool(dot) and "=" in rest and section in settings(config_type())
 
 
 def with_data(data: Data, name: str) -> Data:

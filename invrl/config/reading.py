@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from invrl import registry
 from invrl.config.schema import Config
+from invrl.config.sections import config_type, known_keys, section_of
+from invrl.config.setting import settings
 from invrl.errors import InvrlError, nearest
 
 _PLACES = [Path(__file__).parents[1] / "experiments", Path(__file__).parents[2] / "experiments"]
@@ -60,7 +62,7 @@ def load(
 def search_lines(name: str | None, algo: str) -> dict[str, Any]:
     """key -> range of a config's `[search]` table, without the sections of other algorithms."""
     tree = read(find(name)).get("search", {}) if name else {}
-    others = set(registry.ALGORITHMS) - {algo}
+    others = {section_of(name) for name in registry.ALGORITHMS} - {section_of(algo)}
     return {key: line for key, line in flatten(tree) if key.partition(".")[0] not in others}
 
 
@@ -149,33 +151,23 @@ def _table(name: str, tree: Any, known: Iterable[str]) -> Iterable[tuple[str, An
     return tree.items()
 
 
-POSITIVE = (
-    "train.evaluate_every", "objective.width", "ds.clip_norm", "ds.batch_pairs", "network.hidden",
-    "evaluation.turnover_cap", "features.short", "features.long",
-)  # fmt: skip
-"""Keys whose numbers are above 0; all other numbers are at least 0 where `SIGNED` does not say otherwise."""
-SIGNED = ("data.options",)
-
-
-def _check_bounds(config: Config, errors: list[tuple[str, str]]) -> None:
-    """Refuse numbers that would train nonsense: negative, zero where nothing would happen, NaN."""
-    for key, value in flatten(to_tree(config)):
-        if key.startswith(SIGNED):
-            continue
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, bool) or not isinstance(number, (int, float)):
-                continue
-            low = "above 0" if key in POSITIVE else "at least 0"
-            if not (number > 0 or (number == 0 and key not in POSITIVE)):
-                errors.append((f"{key}: {number} is not {low}", f"such as `{key}=1`"))
+def _check_bounds(section: Any, prefix: str, errors: list[tuple[str, str]]) -> None:
+    """Refuse numbers that would train nonsense: out of the setting's bounds, or NaN."""
+    for name, known in settings(type(section)).items():
+        key, value = f"{prefix}{name}", getattr(section, name)
+        if known.is_section:
+            _check_bounds(value, f"{key}.", errors)
+        numbers = value if isinstance(value, tuple) else (value,)
+        bad = [number for number in numbers if known.bounds is not None and number not in known.bounds]
+        errors += [(f"{key}: {number} is not {known.bounds}", f"such as `{key}=1`") for number in bad]
 
 
 def build(tree: Mapping[str, Any]) -> Config:
     """A checked Config from nested tables; all errors are reported together."""
     errors: list[tuple[str, str]] = []
-    config = _struct(Config, tree, "", errors)
+    config = _struct(config_type(), tree, "", errors)
     if not errors:
-        _check_bounds(config, errors)
+        _check_bounds(config, "", errors)
     if len(errors) == 1:
         raise InvrlError(*errors[0])
     if errors:
@@ -202,10 +194,7 @@ def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[
 
 
 def _unknown(prefix: str, key: str) -> str:
-    return nearest(
-        f"{prefix}{key}",
-        [*(() if prefix else to_tree(Config())), *(k for k, _ in flatten(to_tree(Config())))],
-    )
+    return nearest(f"{prefix}{key}", [*(() if prefix else settings(config_type())), *known_keys()])
 
 
 def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> Any:

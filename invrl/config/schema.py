@@ -1,9 +1,15 @@
-"""Every setting of an experiment, with its default and a sentence; `configs.py` reads and checks them."""
+"""Every setting of an experiment: default, sentence, unit, bounds, traced or not (`setting.py`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from invrl.config.algorithms import DDPG, DS, PPO
+from invrl.config.setting import ABOVE_0, SHARE, TRACED
+
+Days = Annotated[int, "days"]
+Pairs = Annotated[int, "pairs"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Data:
     """Source `file`: is the demand column what customers wanted, or sales?"""
     gaps: Literal["error", "zero"] = "error"
     """Source `file`: a missing pair-day is an error, or a day without demand."""
-    piece_pairs: int = 0
+    piece_pairs: Pairs = 0
     """Pairs whose episodes are in memory at once; a larger part streams piece by piece. 0: as many as fit."""
 
 
@@ -39,27 +45,27 @@ class Supply:
     A rule is a number (`3`), a range drawn evenly per pair (`1-7`) or choices (`1,2,7`).
     """
 
-    lead_time: str = "3"
+    lead_time: Annotated[str, "days"] = "3"
     """Days from order to arrival (rule)."""
-    review_period: str = "2"
+    review_period: Annotated[str, "days"] = "2"
     """Days between reviews (rule)."""
-    first_review: str = "0"
+    first_review: Annotated[str, "days"] = "0"
     """Day of the first review (rule); `spread` staggers it over the review period."""
     seed: int = 0
     """Seed of the rules' draws."""
     unmet: Literal["lost", "backlog"] = "lost"
     """What happens to demand beyond the stock."""
-    initial_days: float = 1.0
+    initial_days: Annotated[float, "protection intervals of demand"] = 1.0
     """Stock on hand at the start, in protection intervals (lead time + review period) of recent demand."""
-    max_order: float = 60.0
+    max_order: Annotated[float, "days of demand"] = 60.0
     """Largest order, in days of mean demand."""
-    max_position: float = 120.0
+    max_position: Annotated[float, "days of demand"] = 120.0
     """An order never lifts the inventory position above this many days of mean demand."""
-    max_order_units: float = 0.0
+    max_order_units: Annotated[float, "units"] = 0.0
     """Largest order in units; 0 means no such limit."""
-    pack_size: float = 0.0
+    pack_size: Annotated[float, "units"] = 0.0
     """Evaluated and recommended orders are rounded to multiples of this; 0 keeps them continuous."""
-    min_order: float = 0.0
+    min_order: Annotated[float, "units"] = 0.0
     """Evaluated and recommended orders below this many units are not placed."""
 
 
@@ -70,21 +76,25 @@ class Split:
     by: Literal["days", "pairs", "both"] = "days"
     """Later days of the same pairs, other pairs of the same days, or (Tmall) other pairs to
     validate and later days of all pairs to test."""
-    train_days: int = 0
+    train_days: Days = 0
     """Days from the panel's start used to train; 0 means all that the other parts leave."""
-    validation_days: int = 15
-    test_days: int = 15
-    train_pairs: int = 0
+    validation_days: Days = 15
+    """Days before the test, to choose updates, configurations and incumbents by."""
+    test_days: Days = 15
+    """The last days of the panel, read once."""
+    train_pairs: Pairs = 0
     """Pairs used to train when pairs are split; 0 means all that the other parts leave."""
-    validation_pairs: int = 0
-    test_pairs: int = 0
-    """By pairs only."""
+    validation_pairs: Pairs = 0
+    """Pairs held out to choose by, when pairs are split."""
+    test_pairs: Pairs = 0
+    """Pairs held out for the test; by pairs only."""
     shuffle: bool = True
     """Draw the pairs of each part at random; false keeps the panel's order."""
     seed: int = 0
-    history_days: int = 14
+    """Seed of that draw."""
+    history_days: Days = 14
     """Days before the first order, seen only by the features; held-out pairs are known by them alone."""
-    warmup_days: int = 21
+    warmup_days: Days = 21
     """Days that validation and test run before they are measured."""
 
 
@@ -94,9 +104,9 @@ class Features:
 
     groups: tuple[str, ...] = ("recent", "forecast", "calendar", "today", "coming", "supply")
     """Of recent, forecast, calendar, today, coming, supply, static."""
-    short: int = 7
+    short: Annotated[int, "days", ABOVE_0] = 7
     """Days of the short trailing mean."""
-    long: int = 28
+    long: Annotated[int, "days", ABOVE_0] = 28
     """Days of the long trailing mean."""
     level: Literal["trailing", "mean"] = "trailing"
     """The unit a policy thinks in: the long trailing mean, which follows demand as it drifts, or
@@ -110,143 +120,44 @@ class Objective:
     kind: Literal["service", "cost"] = "service"
     """`service`: stockout_weight * SR + turnover_weight * TT;
     `cost`: penalty * unmet + holding * leftover."""
-    stockout_weight: float = 30.0
+    stockout_weight: Annotated[float, "days of turnover", TRACED] = 30.0
     """Price of a pair that is always out of stock (SR = 1), in days of turnover."""
-    turnover_weight: float = 1.0
-    penalty: float = 0.9
+    turnover_weight: Annotated[float, "per day of turnover", TRACED] = 1.0
+    """Weight of a day of turnover time."""
+    penalty: Annotated[float, "per unit", TRACED] = 0.9
     """b, per unit of unmet demand (and day, when backlogged)."""
-    holding: float = 0.1
+    holding: Annotated[float, "per unit and day", TRACED] = 0.1
     """h, per unit left over at the end of a day."""
     per: Literal["mean_demand", "unit"] = "mean_demand"
     """Cost per pair in multiples of its mean daily demand, or in plain units."""
-    width: float = 0.1
+    width: Annotated[float, "days of demand", TRACED, ABOVE_0] = 0.1
     """Smoothing of the stockout indicator in DS, in days of mean demand."""
-    target_stockout: float = 0.0
+    target_stockout: Annotated[float, SHARE] = 0.0
     """If > 0: tune the stockout weight until the validation stockout rate meets this share."""
 
 
 @dataclass(frozen=True)
 class Network:
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: Annotated[tuple[int, ...], "units per layer", ABOVE_0] = (64, 64)
+    """Hidden layers of the policy."""
     activation: Literal["relu", "silu", "elu", "tanh"] = "silu"
+    """Of every hidden layer, of critics too."""
 
 
 @dataclass(frozen=True)
 class Train:
     """The loop that every algorithm shares."""
 
-    updates: int = 600
+    updates: Annotated[int, "updates"] = 600
     """Gradient steps at most."""
-    evaluate_every: int = 20
+    evaluate_every: Annotated[int, "updates", ABOVE_0] = 20
     """Updates between two looks at the validation set (= log line, checkpoint)."""
-    patience: int = 15
+    patience: Annotated[int, "evaluations"] = 15
     """Evaluations in a row without improvement before the run stops; 0 never stops early."""
     min_improvement: float = 1e-4
     """Relative improvement of the validation objective that counts."""
     terminal: bool = False
     """DDPG, PPO: nothing counts after the last training day (a finite horizon); else the days go on."""
-
-
-@dataclass(frozen=True)
-class DS:
-    """Differentiable simulator (Madeka et al. 2022; Alvo et al. 2023)."""
-
-    learning_rate: float = 3e-3
-    final_learning_rate: float = 3e-4
-    """Reached by a cosine at the last update."""
-    clip_norm: float = 1.0
-    """Global gradient norm."""
-    batch_pairs: int = 2048
-    """Pairs per gradient step; rounded to whole blocks."""
-
-
-@dataclass(frozen=True)
-class DDPG:
-    """Deep deterministic policy gradient (Lillicrap et al. 2016); an update is one rollout and
-    `gradient_steps` minibatches."""
-
-    actor_learning_rate: float = 1e-3
-    critic_learning_rate: float = 1e-3
-    final_rate: float = 0.1
-    """Share of the learning rates left at the last update, reached by a cosine."""
-    clip_norm: float = 10.0
-    """Global gradient norm, of the actor and of the critic each."""
-    gamma: float = 0.95
-    """Discount from one order to the next."""
-    tau: float = 0.005
-    """Share of the online networks that the targets take over in each gradient step (Polyak)."""
-    noise: float = 0.3
-    """Standard deviation of the exploration noise on the aim, at the first update ..."""
-    final_noise: float = 0.2
-    """... and at the last, reached by a cosine."""
-    learning_starts: int = 0
-    """Updates whose aims are drawn evenly from all allowed ones, before the actor acts."""
-    critic_warmup: int = 500
-    """Gradient steps of the critic alone, before the actor moves."""
-    batch_pairs: int = 512
-    """Pairs rolled out per update, with new noise."""
-    copies: int = 1
-    """Rollouts of each of them, for panels of a few pairs."""
-    replay: int = 100_000
-    """Transitions in the replay buffer, rounded down to whole rollouts."""
-    gradient_steps: int = 50
-    """Gradient steps per update."""
-    minibatch: int = 256
-    """Transitions per gradient step."""
-    hidden: tuple[int, ...] = (64, 64)
-    """Hidden layers of the critic; the actor's are `network.hidden`."""
-    layer_norm: bool = True
-    """Layer normalisation in the critic."""
-    aim_min: float = 0.0
-    """Aims are executed and stored between `aim_min` ..."""
-    aim_max: float = 3.0
-    """... and `aim_max`, in units of recent demand."""
-    normalise_rewards: bool = True
-    """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
-    reward_scale: float = 1.0
-    """Factor on (normalised) rewards."""
-
-
-@dataclass(frozen=True)
-class PPO:
-    """Proximal policy optimisation (Schulman et al. 2017); an update is one rollout and `epochs` over it."""
-
-    learning_rate: float = 2e-3
-    final_rate: float = 0.1
-    """Share of the learning rate left at the last update, reached by a cosine."""
-    clip_norm: float = 0.5
-    """Global gradient norm, of policy and value network together."""
-    gamma: float = 0.95
-    """Discount from one order to the next."""
-    trace: float = 0.9
-    """Lambda of the generalised advantage estimate."""
-    clip: float = 0.2
-    """Largest change of an action's probability that is rewarded, relative."""
-    value_weight: float = 0.5
-    """Weight of the value loss."""
-    entropy: float = 0.0
-    """Weight of the entropy bonus at the first update ..."""
-    final_entropy: float = 0.0
-    """... and at the last, reached by a cosine."""
-    initial_std: float = 0.3
-    """Standard deviation of the aim at the start; learned from then on."""
-    epochs: int = 4
-    minibatch: int = 2048
-    """Transitions per gradient step."""
-    normalise_advantages: bool = True
-    """To mean 0 and deviation 1 over the update's transitions."""
-    batch_pairs: int = 2048
-    """Pairs rolled out per update."""
-    copies: int = 1
-    """Rollouts of each of them, for panels of a few pairs."""
-    hidden: tuple[int, ...] = (64, 64)
-    """Hidden layers of the value network; the policy's are `network.hidden`."""
-    aim_min: float = 0.0
-    """Aims are executed between `aim_min` ..."""
-    aim_max: float = 3.0
-    """... and `aim_max`, in units of recent demand."""
-    normalise_rewards: bool = True
-    """Shift and scale rewards so that those of the first rollout have mean 0 and deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -264,10 +175,11 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Evaluation:
-    bootstrap: int = 1000
+    bootstrap: Annotated[int, "resamples"] = 1000
     """Resamples behind each interval."""
     seed: int = 0
-    turnover_cap: float = 365.0
+    """Seed of the resamples."""
+    turnover_cap: Annotated[float, "days", ABOVE_0] = 365.0
     """Turnover time of a pair is cut here (a pair with stock and no sales gets it)."""
     weights: Literal["equal", "sales", "value", "panel"] = "equal"
     """Weights of pairs in means; `panel` takes the data's own weight column."""
@@ -278,8 +190,11 @@ class Config:
     """One training run, complete."""
 
     algo: str = "ds"
+    """An algorithm, or an incumbent that is tuned instead."""
     reg: str = "both"
-    seed: int = 0
+    """The policy's form (regularisation)."""
+    seed: Annotated[int, TRACED] = 0
+    """Seed of the training run."""
     data: Data = field(default_factory=Data)
     supply: Supply = field(default_factory=Supply)
     split: Split = field(default_factory=Split)

@@ -15,6 +15,7 @@ import numpy as np
 from invrl import registry
 from invrl.config.reading import to_tree
 from invrl.config.schema import Config
+from invrl.config.sections import section_of
 from invrl.errors import InvrlError
 from invrl.runs.directory import Run
 from invrl.scoring.intervals import Estimate, estimate, percent, plus_minus, signed
@@ -112,7 +113,8 @@ def _cell(members: list[tuple[Run, dict]], split: str, resamples: int) -> Cell:
     """The best configuration of one cell by its mean validation score over seeds."""
     configurations: dict[str, list[tuple[Run, dict]]] = {}
     for run, content in members:
-        others = set(registry.ALGORITHMS) - {run.config.algo}  # sections that this run never read
+        sections = {section_of(algo) for algo in registry.ALGORITHMS}
+        others = sections - {section_of(run.config.algo)}  # sections that this run never read
         tree = to_tree(run.config) | dict.fromkeys({"seed", *others})
         configurations.setdefault(repr(tree), []).append((run, content))
 

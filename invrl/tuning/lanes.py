@@ -24,6 +24,8 @@ from jax.sharding import PartitionSpec
 from invrl import registry
 from invrl.algorithms.contract import Metrics
 from invrl.config.schema import Config
+from invrl.config.sections import section_of
+from invrl.config.setting import settings, traced_names
 from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import Prices, Totals
@@ -195,24 +197,14 @@ def _advance(
 # ---- which runs share a program ------------------------------------------------------------
 
 
-def traced_keys(config: Config) -> list[tuple[str, str]]:
-    """(section, name) of the numbers that runs of one program may differ in."""
-    hyper = registry.get("algorithm", config.algo).hyper(config)
-    mine = [(config.algo, name) for name in hyper._fields]
-    return mine + [("objective", name) for name in PRICES]
-
-
-PRICES = ("stockout_weight", "turnover_weight", "penalty", "holding", "width")
-"""Keys behind `metrics.prices`."""
-
-
 def shape_of(config: Config) -> Config:
     """The config with the numbers of every lane set to their defaults: equal for runs of one program."""
-    plain = Config()
-    for section, name in traced_keys(config):
-        default = getattr(getattr(plain, section), name)
-        config = replace(config, **{section: replace(getattr(config, section), **{name: default})})
-    return replace(config, seed=0)
+    known = settings(type(config))
+    for section in (section_of(config.algo), "objective"):
+        plain = known[section].default
+        default = {name: getattr(plain, name) for name in traced_names(type(plain))}
+        config = replace(config, **{section: replace(getattr(config, section), **default)})
+    return replace(config, **{name: known[name].default for name in traced_names(type(config))})
 
 
 def width_for(experiment: Experiment, jobs: int, devices: int) -> int:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from invrl.config import reading
-from invrl.config.schema import Config
+from invrl.config.sections import known_keys
 from invrl.errors import InvrlError, nearest
 
 KINDS = ("log", "uniform", "choice")
@@ -53,7 +53,7 @@ def parse(key: str, text: Any) -> Dimension:
         InvrlError: naming the key and what is wrong.
     """
     kind, *words = str(text).split()
-    known = [name for name, _ in reading.flatten(reading.to_tree(Config()))]
+    known = known_keys()
     if key not in known:
         raise InvrlError(f"search space: no key `{key}`", hint=nearest(key, known))
     if kind not in KINDS or not words:

@@ -157,7 +157,7 @@ def test_runs_are_mapped_over_numbers_and_seeds(algo: str, pairs: int) -> None:
 
 # ---- DDPG, step by step: mu(s) = theta s and Q_k(s, a) = w_k (s + a), worked by hand -------
 
-HYPER = ddpg.hyper(probes.make_config("ddpg.critic_warmup=1", "ddpg.tau=0.1", "ddpg.clip_norm=1e6"))
+HYPER = ddpg.DDPG.hyper(probes.make_config("ddpg.critic_warmup=1", "ddpg.tau=0.1", "ddpg.clip_norm=1e6"))
 BOUNDS = experience.Bounds(0.0, 3.0)
 
 
@@ -220,7 +220,7 @@ def test_a_minibatch_by_hand() -> None:
 def test_targets_start_equal_to_the_online_networks() -> None:
     """Biases included."""
     test = small("ddpg", 20)
-    state = ddpg.init(test.problem, ddpg.hyper(test.config), jax.random.key(0))
+    state = ddpg.init(test.problem, ddpg.DDPG.hyper(test.config), jax.random.key(0))
     nets = state.networks
     for online, target in [(nets.actor, nets.target_actor), (nets.critic, nets.target_critic)]:
         assert jax.tree.all(jax.tree.map(np.array_equal, online, target))
@@ -281,7 +281,7 @@ def test_the_first_step_of_a_minibatch_is_the_policy_gradient() -> None:
     test = small("ppo", 20)
     problem = ppo.make_learner(test.problem)
     config = probes.make_config("ppo.value_weight=0", "ppo.entropy=0")
-    nets = ppo.init(test.problem, ppo.hyper(config), jax.random.key(0)).networks
+    nets = ppo.init(test.problem, ppo.PPO.hyper(config), jax.random.key(0)).networks
     rng = np.random.default_rng(0)
     rows = View(floats(rng.normal(size=(6, test.policy.inputs))), floats(rng.normal(size=(6, 5))))
     noise, advantage = floats(rng.normal(size=(2, 6)))
@@ -296,7 +296,7 @@ def test_the_first_step_of_a_minibatch_is_the_policy_gradient() -> None:
         return -(share * advantage * ppo.log_prob(moved, nets.log_std)).sum()
 
     surrogate = jax.grad(ppo.surrogate_loss, has_aux=True)
-    found, metrics = surrogate(nets, problem, ppo.hyper(config), 0.0, sample, share)
+    found, metrics = surrogate(nets, problem, ppo.PPO.hyper(config), 0.0, sample, share)
     expected = jax.grad(plain)(nets)
     for a, b in zip(numbers(found._replace(value=())), numbers(expected._replace(value=())), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)

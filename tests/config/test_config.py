@@ -71,7 +71,7 @@ def test_round_trip(tmp_path: Path, words: tuple[str, ...]) -> None:
 
 def test_every_field_survives_a_round_trip(tmp_path: Path) -> None:
     """Each number and switch off its default, one file."""
-    changed = {int: lambda x: x + 3, float: lambda x: x + 0.125, bool: lambda x: not x}
+    changed = {int: lambda x: x + 3, float: lambda x: x + 0.03125, bool: lambda x: not x}
     tree = to_tree(Config())
     for table in tree.values():
         if isinstance(table, dict):
