@@ -9,6 +9,8 @@ USAGE = 2
 """Exit code of a usage, config or data error."""
 DIVERGED = 3
 """Exit code of a training run that met a non-finite number."""
+CUT_OFF = 141
+"""Exit code when whoever reads our output stops reading, as a shell has it for SIGPIPE."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, once the state is saved."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -24,7 +25,7 @@ from invrl.cli import (
     uncensor,
 )
 from invrl.cli.console import fail
-from invrl.errors import INTERRUPTED, InvrlError
+from invrl.errors import CUT_OFF, INTERRUPTED, InvrlError
 
 app = typer.Typer(
     name="invrl",
@@ -53,8 +54,15 @@ def main() -> None:
     """Entry point: one-line errors with a hint; a traceback only under INVRL_DEBUG."""
     if not sys.warnoptions:  # libraries' warnings are for developers: python -W shows them
         warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name may hold letters that the terminal has not
     try:
-        app()
+        _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does: not a failure of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(CUT_OFF)
     except InvrlError as error:
         if os.environ.get("INVRL_DEBUG"):
             raise
@@ -62,3 +70,20 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
+    """The command; what the system refuses becomes an `InvrlError`, and an output cut off its own error."""
+    try:
+        app()
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):
+            raise leaving.__context__ from None
+        if leaving.code:
+            raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        text = error.strerror or str(error).partition("\n")[0]
+        raise InvrlError(f"{place}{text}", hint="check the path, its permissions and the disk") from error

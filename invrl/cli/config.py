@@ -12,6 +12,7 @@ from invrl.cli.options import AlgoName, Overrides, Plugin, RegName
 from invrl.config import reading
 from invrl.config.sections import explained
 from invrl.errors import InvrlError
+from invrl.tables.whole import write_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, copy and check configs.")
 
@@ -71,7 +72,7 @@ def copy(
     target = target / source.name if target.is_dir() else target
     if target.exists():
         raise InvrlError(f"{target} exists already", hint="nothing is overwritten: choose another name")
-    target.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    write_text(target, source.read_text(encoding="utf-8"))
     say(f"wrote {target}; train it with: invrl train --config {target}")
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.errors import InvrlError, nearest
+from invrl.tables.whole import guarded, write_text
 
 FORMATS = ("table", "markdown", "csv", "latex", "json")
 
@@ -25,29 +26,28 @@ Out = Annotated[
 ]
 
 
-def say(text: str = "") -> None:
-    """One line of talk, on stderr."""
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False).print(text, soft_wrap=True)
-
-
-CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 """Characters that a terminal obeys -> how they are shown."""
 
 
-def plain(text: object) -> str:
-    """A stranger's text for `say` and tables: markup and control characters do nothing."""
-    from rich.markup import escape
+def say(text: str = "", style: str = "") -> None:
+    """One line of talk, on stderr; markup and control characters in it do nothing."""
+    from rich.console import Console
 
-    return escape(str(text).translate(CONTROL))
+    Console(stderr=True, highlight=False).print(_inert(text, style), soft_wrap=True)
+
+
+def _inert(text: str, style: str = "") -> Any:
+    from rich.text import Text
+
+    return Text(text.translate(CONTROL), style)
 
 
 def fail(error: InvrlError) -> None:
     """`error:` one sentence, a blank line, `hint:` one action."""
-    print(f"error: {error.message}", file=sys.stderr)
+    print(f"error: {error.message.translate(CONTROL)}", file=sys.stderr)
     if error.hint:
-        print(f"\nhint: {error.hint}", file=sys.stderr)
+        print(f"\nhint: {error.hint.translate(CONTROL)}", file=sys.stderr)
 
 
 def emit(
@@ -80,7 +80,7 @@ def emit(
         return
     if out.exists():
         raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
-    out.write_text(text + "\n", encoding="utf-8")
+    write_text(out, text + "\n")
     say(f"wrote {out}")
 
 
@@ -94,7 +94,8 @@ def render(rows: Sequence[Mapping[str, Any]], format: str, payload: Any = None) 
     cells = [[cell(row[name]) for name in names] for row in rows]
     if format == "csv":
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows([names, *[list(row.values()) for row in rows]])
+        texts = ([guarded(v) if isinstance(v, str) else v for v in row.values()] for row in rows)
+        csv.writer(buffer, lineterminator="\n").writerows([names, *texts])
         return buffer.getvalue().rstrip("\n")
     if format == "latex":
         body = [" & ".join(_latex(c) for c in line) + r" \\" for line in [names, *cells]]
@@ -122,13 +123,17 @@ def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     from rich.table import Table
 
     table = Table(
-        title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+        title=_inert(title) if title else None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     for name in rows[0] if rows else []:
         numeric = all(_is_figure(row[name]) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left")
+        table.add_column(_inert(name), justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*map(cell, row.values()))
+        table.add_row(*(_inert(cell(value)) for value in row.values()))
     width = None if sys.stdout.isatty() else 200  # a file or a pipe has room: nothing is cut off
     Console(highlight=False, width=width).print(table)
 

@@ -109,14 +109,12 @@ def _pointed(config: Config, name: str | None, words: Iterable[str], data: str) 
 
 def name_unread(data: Data) -> None:
     """Say which columns of the file nobody reads."""
-    from invrl.cli.console import plain, say
+    from invrl.cli.console import say
     from invrl.sources.files import unread_columns
 
     spare = unread_columns(data.path, data) if data.source == "file" else []
     if spare:
-        some = ", ".join(map(plain, spare[:MANY])) + (
-            f" and {len(spare) - MANY} more" if len(spare) > MANY else ""
-        )
+        some = ", ".join(spare[:MANY]) + (f" and {len(spare) - MANY} more" if len(spare) > MANY else "")
         say(f"columns that nobody reads: {some}")
 
 

@@ -42,7 +42,7 @@ def report(
     from invrl.report.facts import gather
 
     facts = gather(find_runs(names), reference, split, bootstrap)
-    text = page.render(facts, None if quiet else lambda section: say(f"[dim]  {section}[/dim]"))
+    text = page.render(facts, None if quiet else lambda section: say(f"  {section}", "dim"))
     page.write(text, out)
     say(
         f"wrote {out}: {len(facts.found)} run{'s' if len(facts.found) != 1 else ''}, {len(text) / 1e6:.1f} MB"

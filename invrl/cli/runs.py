@@ -76,7 +76,7 @@ def show(
         }
         emit([], json_flag=True, payload=payload)
         return
-    say(f"[bold]{run.name}[/bold] ({directory.status(run)}), started {manifest['started']}")
+    say(f"{run.name} ({directory.status(run)}), started {manifest['started']}")
     say(f"  {' '.join(manifest['argv'][1:])}")
     if log:
         import numpy as np

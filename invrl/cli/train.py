@@ -104,10 +104,7 @@ def _describe(experiment: Any, quiet: bool) -> None:
         f"{name} {part.pairs.size:,} pairs, days {part.measure + 1}-{part.stop}"
         for name, part in experiment.parts.items()
     )
-    say(
-        f"[bold]{config.data.source}[/bold]: {panel.pairs:,} pairs x {panel.days} days "
-        f"({panel.knowledge} demand)"
-    )
+    say(f"{config.data.source}: {panel.pairs:,} pairs x {panel.days} days ({panel.knowledge} demand)")
     say(f"  {parts}")
     name_unread(config.data)
     plan = experiment.memory_plan()
@@ -146,12 +143,12 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     rows = [_row(name, split, main) for name in split["policies"]]
     title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
     emit(rows, title=title)
-    say("[dim]± half a 95 % interval, clustered by SKU; * significant[/dim]")
-    say(f"[dim]vs it: the objective of {main} against the row's, paired[/dim]")
-    say("[dim]at equal SR: turnover against it, its safety stock moved to the same stockout rate[/dim]")
+    say("± half a 95 % interval, clustered by SKU; * significant", "dim")
+    say(f"vs it: the objective of {main} against the row's, paired", "dim")
+    say("at equal SR: turnover against it, its safety stock moved to the same stockout rate", "dim")
     if content["strongest"]:
         forecast = f", all with the forecast `{content['forecast']}`" if content["forecast"] else ""
-        say(f"[dim]the incumbent to beat, chosen on validation: {content['strongest']}{forecast}[/dim]")
+        say(f"the incumbent to beat, chosen on validation: {content['strongest']}{forecast}", "dim")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
 

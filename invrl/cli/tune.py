@@ -125,7 +125,7 @@ def _describe(found: Any, trials: int, seeds: int) -> None:
 
     left = len(pending(found, trials, seeds))
     trials = int(min(trials, most(found.plan.sampler, found.plan.space)))
-    say(f"[bold]{found.path}[/bold]: {trials} configurations x {seeds} seeds, {left} runs to train")
+    say(f"{found.path}: {trials} configurations x {seeds} seeds, {left} runs to train")
     for dimension in found.plan.space:
         say(f"  {dimension.key} = {dimension}")
 

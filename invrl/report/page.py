@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import escape
@@ -12,6 +11,7 @@ from invrl import __version__
 from invrl.errors import InvrlError
 from invrl.report import classes, data, frontier, grid, headline, learning, manifest, pairs, policies, tuning
 from invrl.report.facts import Facts
+from invrl.tables.whole import write_text
 
 SECTIONS: dict[str, tuple[str, Callable[[Facts], str]]] = {
     "grid": ("Grid", grid.section),
@@ -61,10 +61,4 @@ def write(text: str, path: Path) -> None:
     """
     if path.exists():
         raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InvrlError(f"cannot write {path}: {error.strerror}", hint="choose another --out") from None
+    write_text(path, text)

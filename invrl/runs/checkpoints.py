@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,14 @@ import jax
 import numpy as np
 
 from invrl.errors import InvrlError
+from invrl.tables.whole import whole_file
 
 
 def save(path: Path, tree: Any) -> None:
     """Write a tree; a kill at any moment leaves the old file or the new one, whole."""
     arrays = {name: _plain(leaf) for name, leaf in _named(tree)}
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("wb") as file:
+    with whole_file(path, sync=True) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def load(path: Path, like: Any) -> Any:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import secrets
 import subprocess
@@ -30,6 +29,7 @@ from invrl.config import reading
 from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 from invrl.runs import strict
+from invrl.tables.whole import whole_file, write_text
 
 SCHEMA = 1
 
@@ -86,14 +86,11 @@ class Run:
     def forget_after(self, update: int) -> None:
         """Drop log lines later than a checkpoint: the resumed run writes them again."""
         kept = [record for record in self.metrics() if record["update"] <= update]
-        partial = self.path / "metrics.jsonl.partial"
-        partial.write_text("".join(strict.text(record) + "\n" for record in kept), encoding="utf-8")
-        os.replace(partial, self.path / "metrics.jsonl")
+        write_text(self.path / "metrics.jsonl", "".join(strict.text(record) + "\n" for record in kept))
 
     def save_pairs(self, split: str, values: dict[str, np.ndarray]) -> None:
-        partial = self.path / f"pairs-{split}.partial.npz"
-        np.savez_compressed(partial, **values)
-        os.replace(partial, self.path / f"pairs-{split}.npz")
+        with whole_file(self.path / f"pairs-{split}.npz") as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **values)
 
     def pairs(self, split: str) -> dict[str, np.ndarray]:
         """Per-pair values: `<policy>:<measure>`, `weight`, `cluster`, `pair`."""
@@ -108,9 +105,7 @@ class Run:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file, whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(strict.text(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, strict.text(content, indent=2) + "\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -132,7 +127,7 @@ def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Ru
             raise InvrlError(
                 f"cannot make {run.path}: {error.strerror}", hint="choose another --out"
             ) from None
-    (run.path / "config.toml").write_text(reading.to_toml(config), encoding="utf-8")
+    write_text(run.path / "config.toml", reading.to_toml(config))
     run.write("manifest.json", manifest)
     return run
 

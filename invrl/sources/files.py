@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from invrl.errors import InvrlError, nearest
 from invrl.sources.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, long_names, read_long
 from invrl.sources.wide import day_columns, is_wide, read_wide, wide_names
 from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
+from invrl.tables.whole import guarded_table, whole_file
 
 KEYS = ("date", "sku", "warehouse", "demand")
 GAPS = ("error", "zero")
@@ -122,12 +122,8 @@ def write_panel(panel: Panel, path: str | Path) -> None:
     words = {name: np.unique(c, return_inverse=True) for name, c in columns.items() if c.dtype.kind in "UO"}
     step = max(1, BLOCK_ROWS // panel.days)
     blocks = (_block(panel, columns, words, low, low + step) for low in range(0, panel.pairs, step))
-    part = path.with_name(path.name + ".part")
-    try:
-        (_write_csv if path.suffix == ".csv" else _write_parquet)(part, blocks, _notes(panel))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        (_write_csv if path.suffix == ".csv" else _write_parquet)(partial, blocks, _notes(panel))
 
 
 def check_new(path: str | Path) -> Path:
@@ -202,4 +198,4 @@ def _write_csv(path: Path, blocks: Iterator[Any], _notes: dict[bytes, bytes]) ->
     schema = arrow.schema(zip(first.schema.names, plain, strict=True))
     with csv.CSVWriter(path, schema) as writer:
         for block in itertools.chain([first], blocks):
-            writer.write_table(block.cast(schema))
+            writer.write_table(guarded_table(block.cast(schema)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from invrl.tables.open import TableFile, pyarrow, read_table
+from invrl.tables.whole import guarded_table, whole_file
 
 CSV_BLOCK = 1 << 22
 """Bytes of CSV parsed at a time."""
@@ -109,13 +109,8 @@ def new_table(path: Path) -> Iterator[Callable[[Any], None]]:
 
     The file appears whole at the end of the block, and not at all after an error.
     """
-    partial = path.with_name(path.name + ".part")
-    try:
-        with ExitStack() as stack:
-            yield _appender(partial, path.suffix == ".csv", stack)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, ExitStack() as stack:
+        yield _appender(partial, path.suffix == ".csv", stack)
 
 
 def _appender(path: Path, as_csv: bool, stack: ExitStack) -> Callable[[Any], None]:
@@ -127,6 +122,6 @@ def _appender(path: Path, as_csv: bool, stack: ExitStack) -> Callable[[Any], Non
         if not writers:  # the first table says what the columns are
             writer = csv.CSVWriter if as_csv else parquet.ParquetWriter
             writers.append(stack.enter_context(writer(path, table.schema)))
-        writers[0].write_table(table)
+        writers[0].write_table(guarded_table(table) if as_csv else table)
 
     return append

@@ -19,6 +19,7 @@ import numpy as np
 
 from invrl.errors import InvrlError, nearest
 from invrl.tables.open import TableFile, read_table
+from invrl.tables.whole import unguarded
 
 SYNONYMS = {
     "date": ("day", "ds", "dt", "order_date", "sales_date"),
@@ -122,6 +123,8 @@ class Columns:
         array = column.combine_chunks()
         words = np.array(array.dictionary.cast("string").to_pylist(), dtype=str)
         codes = array.indices.to_numpy()
+        if self.file.delimiter:
+            words = np.array([unguarded(word) for word in words.tolist()], dtype=str)
         if (words == "").any():
             self.refuse(ours, (words == "")[codes], MISSING, "fill the cell or drop the row")
         return codes, words

@@ -18,6 +18,7 @@ from invrl.runs import checkpoints, directory
 from invrl.runs.directory import Run
 from invrl.scoring.comparison import GRID_MEASURES
 from invrl.scoring.rules import learned, make_sums, measured
+from invrl.tables.whole import write_text
 from invrl.training import session, trainer
 from invrl.tuning.lanes import Job, Program, make_program, run, shape_of, width_for
 from invrl.tuning.space import ADAPTIVE, BATCH
@@ -129,7 +130,7 @@ def finish(study: Study, panel: Panel) -> list[Run]:
     best = best_of(trials)
     _test_all(study, panel)
     config = study.job(best.number, best.seeds[0]).config
-    (study.path / "best.toml").write_text(reading.to_toml(config), encoding="utf-8")
+    write_text(study.path / "best.toml", reading.to_toml(config))
     return [_best_run(study, panel, best.number, seed, len(trials)) for seed in best.seeds]
 
 
@@ -163,7 +164,7 @@ def _best_run(study: Study, panel: Panel, trial: int, seed: int, trials: int) ->
     experiment = Experiment(config, panel)
     record = next(r for r in study.records() if (r["trial"], r["seed"]) == (trial, seed))
     (place.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-    (place.path / "config.toml").write_text(reading.to_toml(config), encoding="utf-8")
+    write_text(place.path / "config.toml", reading.to_toml(config))
     about = directory.manifest(study.plan.fingerprint, placement.describe(), seed)
     origin = {"study": study.name, "trial": trial, "trials": trials, "seconds": {"wall": record["seconds"]}}
     place.write("manifest.json", about | origin)
