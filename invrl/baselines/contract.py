@@ -67,14 +67,13 @@ def expected_demand(seen: Observation, forecast: str) -> Array:
     """[N] mean daily demand expected over the protection interval, units a day.
 
     `forecast` combines the forecasts until arrival and after it; `short` and `long` are
-    trailing means; `mean` is the mean of the training days; `shrunk` lies half way between the
-    long mean and that, for demand too rare for a trailing mean.
+    trailing means; `mean` is the mean of the training days; `shrunk` is the unit that policies
+    think in (`features.level`), by default between the long mean and that.
     """
     short, long, near, far = seen.regressors
     if forecast == "forecast":
         return (near * seen.lead_time + far * seen.review_period) / seen.protection
-    shrunk = (long + seen.scale) / 2
-    return {"short": short, "long": long, "mean": seen.scale, "shrunk": shrunk}[forecast]
+    return {"short": short, "long": long, "mean": seen.scale, "shrunk": seen.demand_rate}[forecast]
 
 
 FORECASTS = ("forecast", "short", "long", "mean", "shrunk")

@@ -108,9 +108,9 @@ class Features:
     """Days of the short trailing mean."""
     long: Annotated[int, "days", ABOVE_0] = 28
     """Days of the long trailing mean."""
-    level: Literal["trailing", "mean"] = "trailing"
-    """The unit a policy thinks in: the long trailing mean, which follows demand as it drifts, or
-    the mean of the training days (stationary demand)."""
+    level: Literal["shrunk", "trailing", "mean"] = "shrunk"
+    """The unit a policy thinks in: the long trailing mean, which follows demand as it drifts; the mean of
+    the training days (stationary demand); or the first drawn to the second as far as it is noise."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Baseline:
     """Best grid point for each pair by itself, instead of one for all pairs."""
     forecast: Literal["search", "forecast", "short", "long", "mean", "shrunk"] = "search"
     """What an incumbent takes as the coming demand: the forecast by weekday, a trailing mean, the mean of the
-    training days, or half way between the last two; `search` takes the best on the validation part."""
+    training days, or the unit of `features.level`; `search` takes the best on the validation part."""
     beside: tuple[str, ...] = ("incumbent", "capped_base_stock", "projected_level", "clairvoyant")
     """Incumbents scored beside every trained policy."""
 

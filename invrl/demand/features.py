@@ -86,7 +86,11 @@ def features(
         raise InvrlError(f"features.groups: no group `{unknown[0]}`", hint=nearest(unknown[0], GROUPS))
     sums = cumulative(known.demand)
     short, long = (trailing_mean(sums, review, days) for days in (config.short, config.long))
-    rate = long if config.level == "trailing" else jnp.ones_like(long)
+    rate = {
+        "trailing": long,
+        "mean": jnp.ones_like(long),
+        "shrunk": shrunk(known, long, review, config.long),
+    }[config.level]
     near = forecast(sums, review, jnp.zeros_like(lead_time), jnp.maximum(lead_time, 1))
     far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
     groups = {
@@ -102,6 +106,22 @@ def features(
     rows = [row for name in config.groups for row in groups[name]()]
     stacked = jnp.stack(rows, 1) if rows else jnp.zeros((review.shape[0], 0, review.shape[1]))
     return stacked, jnp.stack([short, long, near, far], 1) * known.scale, rate * known.scale
+
+
+DRIFT = 0.5
+"""Relative standard deviation with which a pair's demand rate drifts about its mean over the long window."""
+
+
+def shrunk(known: Known, trailing: Array, review: Array, days: int) -> Array:
+    """[C, B] the trailing mean drawn to the mean of the training days (1), as far as it is noise.
+
+    Credibility (Buhlmann 1967): n days of demand with coefficient of variation cv say as much about a rate
+    that drifts by `DRIFT` as (cv / DRIFT)^2 further days of its mean. Steady sellers keep their trailing
+    mean; where demand is rare or lumpy it is mostly noise.
+    """
+    seen = jnp.clip(review, 1, days)
+    prior = (known.spread / known.scale / DRIFT) ** 2
+    return (seen * trailing + prior) / (seen + prior)
 
 
 def cumulative(x: Array) -> Array:

@@ -36,6 +36,9 @@ def known(seed: int = 0) -> Known:
     return Known(*(jnp.asarray(x, jnp.float32) for x in (demand, ahead, static, scale, spread)))
 
 
+TRAILING = Features(level="trailing")
+
+
 @partial(jax.jit, static_argnums=3)
 def compute(known: Known, review: Any, lead_time: Any, config: Features) -> Any:
     return features(known, review, lead_time, PERIOD, WEEKDAY, config)
@@ -43,7 +46,7 @@ def compute(known: Known, review: Any, lead_time: Any, config: Features) -> Any:
 
 def group(name: str, config: Features | None = None, at: Known | None = None) -> np.ndarray:
     """The rows [C, rows, N] of one group; all groups are computed, so that few programs are compiled."""
-    config = replace(config or Features(), groups=tuple(ROWS))
+    config = replace(config or TRAILING, groups=tuple(ROWS))
     lead_time = np.broadcast_to(LEAD_TIME, REVIEWS.shape)
     rows = np.asarray(compute(at or known(), REVIEWS, lead_time, config)[0])
     assert rows.shape == (len(REVIEWS), sum(ROWS.values()), PAIRS)
@@ -147,9 +150,21 @@ def test_known_ahead_columns() -> None:
             np.testing.assert_allclose(coming[c, :, i], protection.mean(0), rtol=1e-3, atol=1e-4)
 
 
+def test_the_shrunk_rate_lies_between_the_trailing_mean_and_the_mean() -> None:
+    """By hand: 28 days and (cv / 0.5)^2 days of the mean; steady demand keeps its trailing mean."""
+    lead_time = np.broadcast_to(LEAD_TIME, REVIEWS.shape)
+    rate = np.asarray(compute(known(), REVIEWS, lead_time, Features())[2]) / known().scale
+    seen = np.clip(REVIEWS, 1, 28)
+    prior = np.asarray((known().spread / known().scale / 0.5) ** 2)
+    np.testing.assert_allclose(rate, (seen * LEVEL + prior) / (seen + prior), rtol=1e-4)
+    steady = known()._replace(spread=jnp.zeros(PAIRS))
+    found = compute(steady, REVIEWS, lead_time, Features())[2] / known().scale
+    np.testing.assert_allclose(found, LEVEL, rtol=1e-4)
+
+
 def test_regressors_and_level_are_units_a_day() -> None:
     lead_time = np.broadcast_to(LEAD_TIME, REVIEWS.shape)
-    _, regressors, level = compute(known(), REVIEWS, lead_time, Features())
+    _, regressors, level = compute(known(), REVIEWS, lead_time, TRAILING)
     short = slow(lambda d, t, lead, i: trailing(d, t, 7))
     near = slow(lambda d, t, lead, i: forecast(d, t, 0, max(lead, 1)))
     far = slow(lambda d, t, lead, i: forecast(d, t, lead, PERIOD))
