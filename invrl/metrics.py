@@ -6,6 +6,7 @@ numbers use the exact measures; `soft_stockout` is the smooth twin that DS train
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -108,17 +109,13 @@ def measures(sums: Totals, scale: np.ndarray, objective: Objective, cap: float) 
     days = np.maximum(sums.days, 1)
     stock, sold, unmet = sums.inventory / days, sums.sales / days, sums.unmet / days
     turnover = np.divide(stock, sold, out=np.where(stock > 0, np.inf, 0.0), where=sold > 0)
-    unit = scale if objective.per == "mean_demand" else 1.0
-    cost = (objective.penalty * unmet + objective.holding * stock) / unit
     rate = sums.stockout_days / days
-    service = objective.stockout_weight * rate + objective.turnover_weight * stock / scale
     ordered = sums.ordered / days
     variance = np.maximum(sums.ordered_squared / days - ordered**2, 0.0)
     return {
         "stockout_rate": rate,
         "turnover_time": np.minimum(turnover, cap),
-        "cost": cost,
-        "objective": service if objective.kind == "service" else cost,
+        **priced(rate, unmet, stock, scale, objective),
         "fill_rate": np.divide(sums.filled, sums.demand, out=np.ones_like(sold), where=sums.demand > 0),
         "lost_units": unmet,
         "average_inventory": stock,
@@ -126,6 +123,43 @@ def measures(sums: Totals, scale: np.ndarray, objective: Objective, cap: float) 
         "order_size": np.divide(sums.ordered, sums.orders, out=np.zeros_like(sold), where=sums.orders > 0),
         "order_cv": np.divide(np.sqrt(variance), ordered, out=np.zeros_like(sold), where=ordered > 0),
     }
+
+
+def priced(
+    rate: Any, unmet: Any, stock: Any, scale: np.ndarray, objective: Objective
+) -> dict[str, np.ndarray]:
+    """The measures [N] that depend on prices: `cost` and `objective`, a day.
+
+    Args:
+        rate: share of days out of stock.
+        unmet, stock: units a day, mean units in stock.
+        scale: mean daily demand on training days, units.
+    """
+    unit = scale if objective.per == "mean_demand" else 1.0
+    cost = (objective.penalty * unmet + objective.holding * stock) / unit
+    service = objective.stockout_weight * rate + objective.turnover_weight * stock / scale
+    return {"cost": cost, "objective": service if objective.kind == "service" else cost}
+
+
+def repriced(values: dict[str, np.ndarray], scale: np.ndarray, objective: Objective) -> dict[str, np.ndarray]:
+    """Measures [N] as another objective counts them."""
+    rate, unmet, stock = (values[name] for name in ("stockout_rate", "lost_units", "average_inventory"))
+    return values | priced(rate, unmet, stock, scale, objective)
+
+
+OVER_TARGET = 1000.0
+"""Days of turnover per unit of stockout rate above the target: selection hardly trades there."""
+
+
+def validation_score(measured: Mapping[str, float], objective: Objective) -> float:
+    """What the best is chosen by, checkpoints and configurations alike.
+
+    The objective, or turnover time subject to the target.
+    """
+    if not objective.target_stockout:
+        return measured["objective"]
+    excess = max(measured["stockout_rate"] - objective.target_stockout, 0.0)
+    return measured["turnover_time"] + OVER_TARGET * excess
 
 
 MEASURES: dict[str, str] = {

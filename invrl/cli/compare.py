@@ -15,6 +15,8 @@ EXAMPLES = """Examples:
 invrl compare
 
 invrl compare runs/study --reference ddpg/both --format markdown
+
+invrl compare runs/cheap runs/dear --objective stockout_weight=30
 """
 
 
@@ -27,6 +29,10 @@ def compare(
     ] = None,
     split: Annotated[str, typer.Option(help="validation or test.")] = "test",
     bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUE, such as stockout_weight=30: score all runs under this objective."),
+    ] = None,
     fail_if_worse: Annotated[
         bool, typer.Option("--fail-if-worse", help="Exit 1 if a learned cell is worse than the reference.")
     ] = False,
@@ -43,7 +49,7 @@ def compare(
         path = Path(name)
         is_folder = path.is_dir() and not (path / "config.toml").exists()
         found += directory.below(path) if is_folder else [directory.find(name)]
-    result = comparison.compare(found, reference, split, bootstrap)
+    result = comparison.compare(found, reference, split, bootstrap, objective or [])
     if json or format == "json" or out:
         payload = comparison.payload(result)
         emit(comparison.absolute_rows(result), format=format, json_flag=json, out=out, payload=payload)
@@ -58,6 +64,8 @@ def compare(
 
 def _print(result: Any, format: str) -> None:
     from invrl.scoring import comparison
+    from invrl.scoring.intervals import COVERS_SEEDS
+    from invrl.scoring.objectives import said
 
     for block, rows in comparison.grid_rows(result).items():
         title = f"{block.upper() if block != 'incumbents' else block}: difference to {result.reference}"
@@ -65,9 +73,10 @@ def _print(result: Any, format: str) -> None:
             emit(rows, title=title)
         else:
             print(f"{title}\n{render(rows, format)}\n")
-    title = f"{result.split}: {result.pairs:,} pairs, {result.demand} demand"
+    title = f"{result.split}: {result.pairs:,} pairs, {result.demand} demand; {said(result.objective)}"
     if format == "table":
         emit(comparison.absolute_rows(result), title=title)
     else:
         print(f"{title}\n{render(comparison.absolute_rows(result), format)}")
     say("± half a 95 % interval of the paired difference; * it excludes 0; cells chosen on validation")
+    say(COVERS_SEEDS)

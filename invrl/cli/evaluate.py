@@ -40,13 +40,42 @@ def evaluate(
 
     placement.prepare()
     from invrl.runs import directory
-    from invrl.training import session
+    from invrl.scoring.intervals import COVERS
+    from invrl.scoring.objectives import priced_for, said
+    from invrl.training import evaluation
 
     words = [name for name in names if is_override(name)]
+    found = list({run.path.resolve(): run for run in map(directory.find, _without(names, words))}.values())
+    files = _trace_files(trace, [run.name for run in found])
     rows: list[dict[str, Any]] = []
-    for run in [directory.find(name) for name in names if name not in words]:
+    for run, file in zip(found, files, strict=True):
         config = replace(run.config, data=with_data(run.config.data, data)) if data else run.config
-        rows += session.evaluate(run, split, by, trace, session.elsewhere(config, words))
-    if trace:
-        say(f"wrote {trace}")
-    emit(rows, format=format, json_flag=json, out=out, title=f"{split} days")
+        asked = data is not None or any(word.startswith("data.") for word in words)
+        rows += evaluation.evaluate(run, split, by, file, evaluation.elsewhere(config, words), asked)
+        if file:
+            say(f"wrote {file}")
+    prices = [run.read("results.json").get("stockout_price", 0.0) for run in found]
+    objectives = {said(priced_for(run.config, price)) for run, price in zip(found, prices, strict=True)}
+    objective = objectives.pop() if len(objectives) == 1 else "objective: each run's own"
+    columns = {name: None for row in rows for name in row}
+    rows = [{name: row.get(name) for name in columns} for row in rows]
+    emit(rows, format=format, json_flag=json, out=out, title=f"{split} days; {objective}")
+    say(COVERS)
+    if "vs it (%)" in columns:
+        say("vs it: the run above minus the incumbent, paired; points, days, and the objective in per cent")
+
+
+def _without(names: list[str], words: list[str]) -> list[str]:
+    return [name for name in names if name not in words]
+
+
+def _trace_files(trace: Path | None, names: list[str]) -> list[Path | None]:
+    """Where each run's days go: one file, or with several runs one for each, named after them."""
+    if trace is None:
+        return [None] * len(names)
+    files = [trace.with_stem(f"{trace.stem}-{name}") if len(names) > 1 else trace for name in names]
+    from invrl.scoring.trace import refuse_existing
+
+    for file in files:
+        refuse_existing(file)
+    return list(files)

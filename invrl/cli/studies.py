@@ -46,6 +46,19 @@ def _found(places: list[Path] | None, needs_test: bool = True) -> list[Any]:
     return sorted(found, key=lambda study: order(study.plan.config.algo, study.plan.config.reg))
 
 
+def _one_objective(studies: list[Any]) -> list[Any]:
+    """The studies whose trials can be ranked."""
+    from invrl.errors import InvrlError
+
+    found = [study for study in studies if not study.plan.is_frontier]
+    if not found:
+        raise InvrlError(
+            "the trials minimise different objectives: none of them is best",
+            hint=f"`invrl studies frontier {studies[0].path}`",
+        )
+    return found
+
+
 @app.command()
 def ls(places: Places = None, format: Format = "table", json: Json = False, out: Out = None) -> None:
     """All studies: cell, sampler, trials, best so far."""
@@ -60,15 +73,15 @@ def ls(places: Places = None, format: Format = "table", json: Json = False, out:
             "sampler": study.plan.sampler, "trials": len(trials), "runs": sum(len(t.seeds) for t in trials),
             "diverged": sum(t.status == "diverged" for t in trials),
             "seconds": sum(t.seconds for t in trials),
-            "best validation": min(scores, default=None),
+            "best validation": None if study.plan.is_frontier else min(scores, default=None),
         })  # fmt: skip
     emit(lines, format=format, json_flag=json, out=out)
 
 
 @app.command()
 def show(study: Path, format: Format = "table", json: Json = False, out: Out = None) -> None:
-    """Every configuration of a study, best first."""
-    from invrl.tuning.study import read_study, tests_of, trials_of
+    """Every configuration of a study, best first; of a frontier, in their order."""
+    from invrl.tuning.study import read_study, shown_order, tests_of, trials_of
 
     found = read_study(study)
     tested = {trial: test["objective"] for trial, test in tests_of(found).items()}
@@ -76,7 +89,7 @@ def show(study: Path, format: Format = "table", json: Json = False, out: Out = N
         {"trial": t.number, **{k.rpartition(".")[2]: _word(v) for k, v in t.values.items()},
          "runs": len(t.seeds), "status": t.status, "validation": t.score, "test": tested.get(t.number),
          "seconds": t.seconds}
-        for t in sorted(trials_of(found), key=lambda t: (t.status != "done", t.score))
+        for t in shown_order(found, trials_of(found))
     ]  # fmt: skip
     emit(lines, format=format, json_flag=json, out=out, title=str(study))
 
@@ -93,7 +106,7 @@ def curve(
     from invrl.tuning import curve as curves
     from invrl.tuning.pictures import draw_curves
 
-    studies = _found(places)
+    studies = _one_objective(_found(places))
     trials, levels = curves.merged(studies), _levels(studies, level)
     if out is not None and out.suffix in PICTURES:
         _picture(out, lambda: draw_curves(trials, levels, out))
@@ -122,7 +135,7 @@ def sensitivity(
     from invrl.tuning import curve as curves
     from invrl.tuning.pictures import draw_sensitivity
 
-    studies = _found(places)
+    studies = _one_objective(_found(places))
     trials = curves.merged(studies)
     if out is not None and out.suffix in PICTURES:
         _picture(out, lambda: draw_sensitivity(trials, _levels(studies, level), out))
@@ -145,6 +158,7 @@ def frontier(
     out: Out = None,
 ) -> None:
     """Stockout rate against turnover time over the trials of studies that move the objective's weights."""
+    from invrl.scoring.intervals import COVERS
     from invrl.tuning import frontier as frontiers
     from invrl.tuning.pictures import draw_frontier
 
@@ -162,7 +176,7 @@ def frontier(
     if format == "table" and not json and out is None and equal:
         emit(frontiers.equal_rows(equal), title=f"turnover time (days) against {reference} at equal stockout")
     emit(frontiers.rows(learned), format=format, json_flag=json, out=out, payload=payload)
-    say("± half a 95 % interval; differences are paired, * excludes 0")
+    say(f"± half a 95 % interval; differences are paired, * excludes 0; {COVERS}")
 
 
 def _picture(out: Path, draw: Any) -> None:

@@ -135,15 +135,19 @@ def _watched(work: Any, run: Any, config: Any, quiet: bool) -> dict[str, Any]:
 
 def show(content: dict[str, Any], run: Any, json: bool) -> None:
     """The test table, the run's path, and what to do next."""
+    from invrl.scoring.intervals import COVERS
+    from invrl.scoring.objectives import priced_for, said
+
     split = content["splits"]["test"]
     if json:
         emit([], json_flag=True, payload={"run": str(run.path), **content})
         return
     main = content["policy"]
     rows = [_row(name, split, main) for name in split["policies"]]
+    objective = said(priced_for(run.config, content["stockout_price"]))
     title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
-    emit(rows, title=title)
-    say("± half a 95 % interval, clustered by SKU; * significant", "dim")
+    emit(rows, title=f"{title}; {objective}")
+    say(f"± half a 95 % interval, clustered by SKU; * significant; {COVERS}", "dim")
     say(f"vs it: the objective of {main} against the row's, paired", "dim")
     say("at equal SR: turnover against it, its safety stock moved to the same stockout rate", "dim")
     if content["strongest"]:

@@ -72,6 +72,7 @@ def tune(
     _check(sampler, executor, halving)
     experiment = session.load_experiment(base)
     plan = study.Plan(experiment.config, lines, sampler, halving, experiment.panel.fingerprint())
+    _check_scores(plan)
     found = study.open_study(out / (name or f"tune-{base.algo}-{base.reg}"), plan)
     if not quiet:
         _describe(found, trials, seeds)
@@ -107,6 +108,18 @@ def _check(sampler: str, executor: str, halving: int) -> None:
         raise InvrlError("--halving keeps runs waiting on this machine", hint="use --executor local")
     if halving == 1:
         raise InvrlError("--halving 1 lets every run go on", hint="2 or 3, or 0 for none")
+
+
+def _check_scores(plan: Any) -> None:
+    from invrl.errors import InvrlError
+    from invrl.tuning.space import ADAPTIVE
+
+    if plan.is_frontier and (plan.halving or plan.sampler in ADAPTIVE):
+        what = "--halving" if plan.halving else f"--sampler {plan.sampler}"
+        raise InvrlError(
+            f"{what} compares scores, and trials with different objectives have none in common",
+            hint="leave the objective out of the search, or use random, quasi or grid without --halving",
+        )
 
 
 def _executor(name: str, panel: Any) -> Any:
@@ -150,29 +163,37 @@ def _watch(found: Any, trials: int, seeds: int, quiet: bool) -> Any:
 
 
 def _show(found: Any, runs: list[Any], json: bool) -> None:
-    from invrl.tuning.study import best_of, trials_of
+    from invrl.tuning.study import best_of, shown_order, trials_of
 
-    trials = trials_of(found)
-    best = best_of(trials)
+    trials, frontier = trials_of(found), found.plan.is_frontier
+    best = None if frontier else best_of(trials)
     payload = {
-        "study": str(found.path), "trials": len(trials), "best": best.number, "values": best.values,
-        "validation": best.score, "runs": [str(run.path) for run in runs],
+        "study": str(found.path), "trials": len(trials), "frontier": frontier,
+        "best": best and best.number, "values": best and best.values,
+        "validation": best and best.score, "runs": [str(run.path) for run in runs],
     }  # fmt: skip
     if json:
         emit([], json_flag=True, payload=payload)
         return
-    ranked = sorted(trials, key=lambda t: (t.status != "done", t.score))[:10]
-    emit(
-        [
-            {
-                "trial": t.number,
-                **{k: str(v) for k, v in t.values.items()},
-                "validation": t.score,
-                "runs": t.status,
-            }
-            for t in ranked
-        ],
-        title=f"{found.plan.config.algo}/{found.plan.config.reg}: best of {len(trials)} on validation",
-    )
+    cell = f"{found.plan.config.algo}/{found.plan.config.reg}"
+    what = f"{len(trials)} objectives, none best" if frontier else f"best of {len(trials)} on validation"
+    emit([_trial(found, t) for t in shown_order(found, trials)[:10]], title=f"{cell}: {what}")
+    if frontier:
+        say(f"next: invrl studies frontier {found.path}")
+        return
     say(f"best: {found.path / 'best.toml'}; its runs: {', '.join(run.name for run in runs)}")
     say(f"next: invrl compare {found.path}    invrl studies curve {found.path}")
+
+
+def _trial(found: Any, trial: Any) -> dict[str, Any]:
+    row = {"trial": trial.number, **{k: str(v) for k, v in trial.values.items()}}
+    if not found.plan.is_frontier:
+        return row | {"validation": trial.score, "runs": trial.status}
+    lines = [r["validation"] for r in found.records() if r["trial"] == trial.number and r["validation"]]
+    means = {m: sum(one[m] for one in lines) / len(lines) if lines else None for m in MEANS}
+    rate = means["stockout_rate"]
+    shown = {"stockout %": None if rate is None else 100 * rate, "turnover d": means["turnover_time"]}
+    return row | shown | {"runs": trial.status}
+
+
+MEANS = ("stockout_rate", "turnover_time")

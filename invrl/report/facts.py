@@ -20,6 +20,7 @@ from invrl.policies.heads import Head
 from invrl.runs.directory import Run
 from invrl.scoring import comparison
 from invrl.scoring.comparison import Cell, Comparison
+from invrl.scoring.objectives import Scoring
 from invrl.training import session
 
 SPLITS = ("test", "validation")
@@ -118,9 +119,9 @@ def gather(found: list[Run], reference: str | None, split: str, resamples: int) 
 
 
 def validation_score(run: Run) -> float:
-    """The validation objective that the run ended with."""
+    """The score on validation days that the run's checkpoint was kept by."""
     content = run.read("results.json")
-    return content["splits"]["validation"]["policies"][content["policy"]]["objective"][0]
+    return Scoring(run.config.objective, False).validation(run, content, content["policy"])
 
 
 def _rival(cells: list[Cell], main: Cell) -> Cell | None:

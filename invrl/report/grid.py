@@ -7,6 +7,8 @@ from typing import Any
 from invrl.report.facts import Facts, form_order
 from invrl.report.markup import Markup, graded, make_section, small, table, words
 from invrl.scoring import comparison
+from invrl.scoring.intervals import COVERS_SEEDS
+from invrl.scoring.objectives import said
 
 
 def section(facts: Facts) -> str:
@@ -57,8 +59,9 @@ def _minus(text: str) -> str:
 def _absolute(facts: Facts) -> str:
     compared = facts.comparison
     note = (
-        f"{facts.split.capitalize()} days, {compared.pairs:,} pairs, {compared.demand} demand; small "
-        "figures are 95 % intervals. Trials count the configurations that a cell was chosen from, runs the "
+        f"{facts.split.capitalize()} days, {compared.pairs:,} pairs, {compared.demand} demand; "
+        f"{said(compared.objective)}; small figures are 95 % intervals ({COVERS_SEEDS}). Trials count the "
+        "configurations that a cell was chosen from, runs the "
         "seeds of the chosen one. The last column is the paired difference of the objective to "
         f"{compared.reference}."
     )

@@ -42,6 +42,19 @@ def load(path: Path, like: Any) -> Any:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
+def shapes(path: Path, like: Any) -> Any:
+    """`like` with each array's last axis as long as the file has it; the pairs of another panel, say."""
+    with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
+        known = {name: file[name].shape for name in file.files}
+
+    def wide(name: str, leaf: Any) -> Any:
+        shape = known.get(name, ())
+        return np.zeros((*leaf.shape[:-1], *shape[-1:]), leaf.dtype)
+
+    leaves = [wide(name, leaf) for name, leaf in _named(like)]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
 OTHER = "algorithm, form, network and features must be those of the checkpoint"
 
 

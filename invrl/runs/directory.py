@@ -4,7 +4,8 @@ runs/<name>-<id>/
     config.toml      the resolved config
     manifest.json    argv, versions, git state, devices, data fingerprint, seconds
     metrics.jsonl    one line per evaluation
-    checkpoints/     last.npz (to resume), best.npz (the policy), normaliser.npz
+    checkpoints/     last.npz (to resume), best.npz (the policy), normaliser.npz,
+                     beside.npz (incumbents' numbers)
     results.json     measures with intervals, per split and policy
     pairs-<split>.npz  the same per pair, for paired comparisons
 """
@@ -55,6 +56,10 @@ class Run:
     @property
     def best(self) -> Path:
         return self.path / "checkpoints" / "best.npz"
+
+    @property
+    def beside(self) -> Path:
+        return self.path / "checkpoints" / "beside.npz"
 
     @property
     def normaliser(self) -> Path:

@@ -7,18 +7,20 @@ same demand. Cells are chosen by validation only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from invrl import registry
 from invrl.config.reading import to_tree
-from invrl.config.schema import Config
+from invrl.config.schema import Config, Objective
 from invrl.config.sections import section_of
 from invrl.errors import InvrlError
 from invrl.runs.directory import Run
-from invrl.scoring.intervals import Estimate, estimate, percent, plus_minus, signed
+from invrl.scoring.intervals import Estimate, interval, percent, plus_minus, seeds_resampled, signed
+from invrl.scoring.objectives import Scoring, scoring, tree
 
 GRID_MEASURES = ("stockout_rate", "turnover_time")
 CELL_MEASURES = (*GRID_MEASURES, "cost", "objective", "fill_rate", "average_inventory")
@@ -33,6 +35,7 @@ class Cell:
     runs: tuple[str, ...]
     trials: int  # configurations it was chosen from
     values: dict[str, np.ndarray]  # measure -> [N'], mean over seeds
+    per_seed: dict[str, np.ndarray]  # measure -> [S, N']
     spread: dict[str, float]  # measure -> standard deviation over seeds of the mean
     means: dict[str, Estimate]
     deltas: dict[str, Estimate] | None = None  # to the reference; None for the reference itself
@@ -50,19 +53,24 @@ class Comparison:
     pairs: int
     demand: str  # known, censored or uncensored
     skipped: list[str]  # runs that are not finished
+    objective: Objective  # of all figures
 
 
-def compare(found: list[Run], reference: str | None, split: str, resamples: int) -> Comparison:
+def compare(
+    found: list[Run], reference: str | None, split: str, resamples: int, objective: Sequence[str] = ()
+) -> Comparison:
     """The cells of the given runs.
 
-    Incumbents scored beside the runs become cells of their own.
+    Incumbents scored beside the runs become cells of their own. A run named twice counts once.
 
     Args:
         reference: a cell's name; None takes ddpg/both if there, else the first learned cell.
+        objective: `key=value` words of an objective to score all runs again under; empty: their own.
 
     Raises:
-        InvrlError: no finished run, or runs on different data.
+        InvrlError: no finished run, runs on different data, or under different objectives.
     """
+    found = list({run.path.resolve(): run for run in found}.values())
     loaded = [(run, run.read("results.json")) for run in found]
     skipped = [run.name for run, content in loaded if not content]
     loaded = [(run, content) for run, content in loaded if content]
@@ -72,14 +80,15 @@ def compare(found: list[Run], reference: str | None, split: str, resamples: int)
         [(run.name, run.config, content["data_fingerprint"]) for run, content in loaded],
         hint="name the runs to compare, or a directory that holds one study",
     )
-    cells = [_cell(members, split, resamples) for members in _by_cell(loaded).values()]
-    cells += _beside(loaded[0], split, resamples, {cell.name for cell in cells})
+    score = scoring(loaded, list(objective))
+    cells = [_cell(members, split, resamples, score) for members in _by_cell(loaded).values()]
+    cells += _beside(loaded, split, resamples, {cell.name for cell in cells}, score)
     cells.sort(key=lambda cell: order(cell.algo, cell.reg))
     chosen = _reference(cells, reference)
     pairs = loaded[0][0].pairs(split)
     cells = [_with_delta(cell, chosen, pairs, resamples) for cell in cells]
     part = loaded[0][1]["splits"][split]
-    return Comparison(cells, chosen.name, split, part["pairs"], part["demand"], skipped)
+    return Comparison(cells, chosen.name, split, part["pairs"], part["demand"], skipped, score.objective)
 
 
 def same_data(found: list[tuple[str, Config, str]], hint: str) -> None:
@@ -109,7 +118,7 @@ def _by_cell(loaded: list[tuple[Run, dict]]) -> dict[tuple, list[tuple[Run, dict
     return cells
 
 
-def _cell(members: list[tuple[Run, dict]], split: str, resamples: int) -> Cell:
+def _cell(members: list[tuple[Run, dict]], split: str, resamples: int, score: Scoring) -> Cell:
     """The best configuration of one cell by its mean validation score over seeds."""
     configurations: dict[str, list[tuple[Run, dict]]] = {}
     for run, content in members:
@@ -118,15 +127,15 @@ def _cell(members: list[tuple[Run, dict]], split: str, resamples: int) -> Cell:
         tree = to_tree(run.config) | dict.fromkeys({"seed", *others})
         configurations.setdefault(repr(tree), []).append((run, content))
 
-    def score(seeds: list[tuple[Run, dict]]) -> float:
-        policies = [content["splits"]["validation"]["policies"][content["policy"]] for _, content in seeds]
-        return float(np.mean([policy["objective"][0] for policy in policies]))
+    def mean(seeds: list[tuple[Run, dict]]) -> float:
+        return float(np.mean([score.validation(run, content, content["policy"]) for run, content in seeds]))
 
-    best = min(configurations.values(), key=score)
+    best = min(configurations.values(), key=mean)
+    trials = _trials(configurations)
     _, content = best[0]
-    arrays = [(run.pairs(split), content["policy"]) for run, content in best]
+    arrays = [(score.pairs(run, split), content["policy"]) for run, content in best]
     names = tuple(sorted(run.name for run, _ in best))
-    return _make_cell(content["algo"], content["reg"], names, _trials(configurations), arrays, resamples)
+    return _make_cell(content["algo"], content["reg"], names, trials, arrays, resamples)
 
 
 def _trials(configurations: dict[str, list[tuple[Run, dict]]]) -> int:
@@ -142,15 +151,24 @@ def _trials(configurations: dict[str, list[tuple[Run, dict]]]) -> int:
     return alone + sum(searched.values())
 
 
-def _beside(first: tuple[Run, dict], split: str, resamples: int, taken: set[str]) -> list[Cell]:
-    run, content = first
-    arrays = run.pairs(split)
-    names = [name for name in content["splits"][split]["policies"] if name not in taken | {content["policy"]}]
-    return [
-        _make_cell(name, None, (run.name,), 1, [(arrays, name)], resamples)
-        for name in names
-        if "/" not in name
-    ]
+def _beside(
+    loaded: list[tuple[Run, dict]], split: str, resamples: int, taken: set[str], score: Scoring
+) -> list[Cell]:
+    """The incumbents scored beside any run; of those tuned differently, the best on validation."""
+    ways: dict[str, dict[str, tuple[Run, dict]]] = {}
+    for run, content in loaded:
+        tree = to_tree(run.config)
+        way = repr([tree["baseline"], tree["objective"], content["stockout_price"]])
+        for name in content["splits"][split]["policies"]:
+            if name not in taken | {content["policy"]} and "/" not in name:
+                ways.setdefault(name, {}).setdefault(way, (run, content))
+    cells = []
+    for name, known in ways.items():
+        scores = [score.validation(run, content, name) for run, content in known.values()]
+        run, _ = list(known.values())[int(np.argmin(scores))]
+        arrays = [(score.pairs(run, split), name)]
+        cells.append(_make_cell(name, None, (run.name,), len(known), arrays, resamples))
+    return cells
 
 
 def _make_cell(
@@ -169,16 +187,27 @@ def _make_cell(
         m: float((seeds @ weight / weight.sum()).std(ddof=min(1, len(seeds) - 1)))
         for m, seeds in per_seed.items()
     }
-    means = estimate(values, weight, first["cluster"], resamples, 0)
-    return Cell(algo, reg, names, trials, values, spread, means)
+    means = {
+        m: interval(
+            seeds_resampled(seeds, weight, first["cluster"], resamples, f"{algo}/{reg}" if reg else algo)
+        )
+        for m, seeds in per_seed.items()
+    }
+    return Cell(algo, reg, names, trials, values, per_seed, spread, means)
 
 
 def _with_delta(cell: Cell, reference: Cell, pairs: dict[str, np.ndarray], resamples: int) -> Cell:
     if cell.name == reference.name:
         return cell
-    difference = {m: cell.values[m] - reference.values[m] for m in CELL_MEASURES}
-    deltas = estimate(difference, pairs["weight"].astype(np.float64), pairs["cluster"], resamples, 0)
-    return Cell(**{**vars(cell), "deltas": deltas})
+    weight, clusters = pairs["weight"].astype(np.float64), pairs["cluster"]
+    deltas = {
+        m: interval(
+            seeds_resampled(cell.per_seed[m], weight, clusters, resamples, cell.name)
+            - seeds_resampled(reference.per_seed[m], weight, clusters, resamples, reference.name)
+        )
+        for m in CELL_MEASURES
+    }
+    return replace(cell, deltas=deltas)
 
 
 def order(algo: str, reg: str | None) -> tuple[int, int, str]:
@@ -264,6 +293,6 @@ def payload(comparison: Comparison) -> dict[str, Any]:
 
     return {
         "schema": 1, "split": comparison.split, "demand": comparison.demand,
-        "reference": comparison.reference,
+        "reference": comparison.reference, "objective": tree(comparison.objective),
         "cells": [cell_tree(cell) for cell in comparison.cells], "skipped": comparison.skipped,
     }  # fmt: skip

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import zlib
 from typing import NamedTuple
 
 import numpy as np
+
+COVERS = "intervals cover the sampling of SKUs, not of seeds or days"
+"""Said under every table of intervals."""
+COVERS_SEEDS = "intervals cover the sampling of SKUs, and of seeds where a cell has several, not of days"
 
 CHUNK = 20_000_000
 """Resampling weights held at once, entries."""
@@ -97,3 +102,18 @@ def resampled(
         total = times @ mass
         parts.append((times @ sums.T) / np.where(total > 0, total, np.nan)[:, None])
     return np.concatenate(parts)
+
+
+def seeds_resampled(
+    values: np.ndarray, weight: np.ndarray, clusters: np.ndarray, resamples: int, name: str
+) -> np.ndarray:
+    """[1 + R] means of [S, N] values over seeds and pairs: the sample's own, then bootstrap samples'.
+
+    Samples draw SKUs, the same for all policies, and seeds, each policy its own by its name: two
+    trainings of one seed share nothing that would pair them. A single seed stays as it is.
+    """
+    drawn = resampled(values, weight, clusters, resamples, 0)
+    count = len(values)
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    times = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    return (drawn * np.concatenate([np.ones((1, count)), times])).mean(axis=1)

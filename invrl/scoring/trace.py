@@ -103,10 +103,14 @@ def _rows(experiment: Experiment, dataset: Dataset, group: Group, part: Any, fou
     return {name: column[inside] for name, column in columns.items()}
 
 
-def write(columns: Columns, path: Path) -> None:
-    """Write the rows to a new Parquet or CSV file."""
+def refuse_existing(path: Path) -> None:
     if path.exists():
         raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
+
+
+def write(columns: Columns, path: Path) -> None:
+    """Write the rows to a new Parquet or CSV file."""
+    refuse_existing(path)
     try:
         import pyarrow as pa
         from pyarrow import csv, parquet

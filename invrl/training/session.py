@@ -15,18 +15,17 @@ import numpy as np
 from invrl import registry
 from invrl.config import reading
 from invrl.config.schema import Config
-from invrl.demand.episodes import Dataset
 from invrl.demand.features import Normaliser
 from invrl.demand.splits import PARTS
 from invrl.devices import placement
-from invrl.errors import InvrlError, nearest
+from invrl.errors import InvrlError
 from invrl.experiment import Experiment
-from invrl.metrics import MEASURES, PERCENT, Prices, prices
+from invrl.metrics import Prices, prices, repriced
 from invrl.runs import checkpoints, directory
 from invrl.runs.directory import Run
-from invrl.scoring import breakdown, results, trace
-from invrl.scoring.intervals import estimate
-from invrl.scoring.rules import Rule, classical, learned, make_simulate
+from invrl.scoring import results
+from invrl.scoring.objectives import priced_for, tree
+from invrl.scoring.rules import Rule, classical, learned
 from invrl.sources.contract import source_panel
 from invrl.training import trainer
 from invrl.training.trainer import Loop
@@ -188,22 +187,27 @@ def _write_results(
 ) -> dict[str, Any]:
     config = experiment.config
     policies: dict[str, dict[str, results.Measures]] = {s: {main: values} for s, values in scores.items()}
+    objective = priced_for(config, float(price.stockout))
     equal: dict[str, results.Measures] = {}
+    tuned: dict[str, np.ndarray] = {}
     for name in config.baseline.beside:
         if name == main:
             continue
-        numbers = results.fit_baseline(experiment, name, price)
+        numbers = tuned[name] = results.fit_baseline(experiment, name, price)
         for split, found in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
             policies[split][name] = found
         if main not in registry.BASELINES and registry.get("baseline", name).has_safety_factor:
             target = trainer.weighted_means(experiment, "test", scores["test"])["stockout_rate"]
             matched = results.at_equal_stockout(experiment, name, numbers, "test", target)
             equal |= {} if matched is None else {name: matched}
+    for split, scored in policies.items():
+        scale = experiment.scale[0][experiment.parts[split].pairs]
+        policies[split] = {name: repriced(values, scale, objective) for name, values in scored.items()}
     content = {
         "schema": directory.SCHEMA, "run": run.name, "algo": config.algo,
         "reg": None if config.algo in registry.BASELINES else config.reg,
         "seed": config.seed, "data_fingerprint": experiment.panel.fingerprint(), "policy": main,
-        "stockout_price": float(price.stockout), **head,
+        "stockout_price": float(price.stockout), "objective": tree(objective), **head,
         "strongest": results.strongest(experiment, policies["validation"]),
         "forecast": experiment.forecasts.get(tuple(map(float, price))),
         "splits": {s: results.summarise(experiment, s, values, main) for s, values in policies.items()},
@@ -211,6 +215,7 @@ def _write_results(
     content["splits"]["test"]["equal_stockout"] = results.summarise(
         experiment, "test", {main: scores["test"], **equal}, main
     )["differences"]
+    checkpoints.save(run.beside, tuned)
     for split, scored in policies.items():
         run.save_pairs(split, results.pair_arrays(experiment, split, scored))
     run.write("results.json", content)
@@ -228,71 +233,28 @@ def restore(run: Run, experiment: Experiment) -> tuple[Rule, Any, np.ndarray | N
     config = experiment.config
     if config.algo in registry.BASELINES:
         baseline = registry.get("baseline", config.algo)
-        like = np.zeros((baseline.size, experiment.panel.pairs), np.float32)
-        return classical(baseline, config), None, checkpoints.load(run.best, like)
+        numbers = checkpoints.load(run.best, checkpoints.shapes(run.best, np.zeros((baseline.size, 0))))
+        return classical(baseline, config), None, over_panel(run, experiment, numbers)
     like = jax.eval_shape(experiment.policy.init, jax.random.key(0))
     return learned(experiment.policy), checkpoints.load(run.best, like), None
 
 
-def evaluate(
-    run: Run, split: str, by: str | None, trace_file: Path | None, config: Config | None = None
-) -> list[dict[str, Any]]:
-    """Table rows of a run's policy on one part of its data, or of other data.
-
-    Args:
-        by: class of pairs to break down by (`breakdown.labels`), or None.
-        trace_file: where to write every day of every pair, or None.
-        config: the run's, with other data (`elsewhere`); None takes the run's own.
-    """
-    config = config or run.config
-    if split not in PARTS:
-        raise InvrlError(f"no split `{split}`", hint=nearest(split, PARTS))
-    experiment = load_experiment(config, load_normaliser(run))
-    rule, shared, own = restore(run, experiment)
-    if trace_file:
-        trace.write(trace.trace(experiment, rule, shared, own, split), trace_file)
-    dataset = getattr(experiment, split)
-    values = make_simulate(rule, config)(shared, dataset, None if own is None else own[:, dataset.pairs])
-    groups = {"all": np.ones(dataset.pairs.size, bool)}
-    if by:
-        label = breakdown.labels(experiment, by, dataset.pairs)
-        groups |= {str(name): label == name for name in np.unique(label)}
-    return [
-        {"run": run.name, by or "pairs": name, **_row(experiment, dataset, values, mask)}
-        for name, mask in groups.items()
-    ]
-
-
-ELSEWHERE = ("data", "split", "evaluation")
-"""Sections that may change when a run is evaluated on other data than its own."""
-
-
-def elsewhere(config: Config, words: list[str]) -> Config:
-    """A run's config pointed at other data by `data.…`, `split.…` and `evaluation.…` words.
+def over_panel(run: Run, experiment: Experiment, numbers: np.ndarray) -> np.ndarray:
+    """[k, N] an incumbent's numbers for the pairs of a panel, from those [k, M] of the run's own.
 
     Raises:
-        InvrlError: a key of another section.
+        InvrlError: they were tuned pair by pair, and this is another panel.
     """
-    values = [reading.parse_override(word) for word in words]
-    for key, _ in values:
-        if key.partition(".")[0] not in ELSEWHERE:
-            hint = f"train a new run, or change only {', '.join(f'{section}.*' for section in ELSEWHERE)}"
-            raise InvrlError(f"`{key}` defines the run and cannot change when it is evaluated", hint=hint)
-    return reading.with_values(config, values)
+    if (numbers == numbers[:, :1]).all():  # one policy for all pairs, whichever they are
+        return np.repeat(numbers[:, :1], experiment.panel.pairs, axis=1)
+    if not on_own_data(run, experiment):
+        raise InvrlError(
+            f"{run.name} is an incumbent tuned pair by pair, for the pairs of its own data alone",
+            hint="train one with baseline.per_pair=false to evaluate it elsewhere",
+        )
+    return numbers
 
 
-def _row(
-    experiment: Experiment, dataset: Dataset, values: results.Measures, mask: np.ndarray
-) -> dict[str, Any]:
-    pairs, evaluation = dataset.pairs[mask], experiment.config.evaluation
-    found = estimate(
-        {name: v[mask] for name, v in values.items()},
-        experiment.weight[pairs], experiment.panel.sku[pairs], evaluation.bootstrap, evaluation.seed,
-    )  # fmt: skip
-    row: dict[str, Any] = {"n": int(mask.sum()), "demand": experiment.panel.knowledge}
-    for name, heading in MEASURES.items():
-        row[heading] = found[name].mean * (100 if name in PERCENT else 1)
-        if name in ("stockout_rate", "turnover_time"):
-            half = (found[name].high - found[name].low) / 2 * (100 if name in PERCENT else 1)
-            row[f"± {'SR' if name in PERCENT else 'TT'}"] = half
-    return row
+def on_own_data(run: Run, experiment: Experiment) -> bool:
+    """Whether an experiment's panel is the one that the run was trained on."""
+    return experiment.panel.fingerprint() == run.read("manifest.json").get("data_fingerprint")

@@ -21,7 +21,7 @@ from invrl.config.schema import Config
 from invrl.devices import placement
 from invrl.errors import DIVERGED, InvrlError
 from invrl.experiment import Experiment
-from invrl.metrics import Prices, prices
+from invrl.metrics import Prices, prices, validation_score
 from invrl.scoring.rules import learned, make_simulate
 
 
@@ -122,18 +122,6 @@ def advance(loop: Loop, params: Any, measured: dict[str, float], done: int, conf
         update=np.asarray(done, np.int64),
         prices=tuned_prices(loop.prices, measured, config.objective),
     )
-
-
-OVER_TARGET = 1000.0
-"""Days of turnover per unit of stockout rate above the target: selection hardly trades there."""
-
-
-def validation_score(measured: dict[str, float], objective: Any) -> float:
-    """What the best checkpoint minimises: the objective, or turnover time subject to the target."""
-    if not objective.target_stockout:
-        return measured["objective"]
-    excess = max(measured["stockout_rate"] - objective.target_stockout, 0.0)
-    return measured["turnover_time"] + OVER_TARGET * excess
 
 
 PRICE_STEP = 0.3

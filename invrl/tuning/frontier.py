@@ -15,7 +15,7 @@ from invrl.scoring import results
 from invrl.scoring.comparison import GRID_MEASURES, same_data
 from invrl.scoring.intervals import Estimate, interval, plus_minus, resampled, signed
 from invrl.training import session
-from invrl.tuning.study import Study, tested, trials_of
+from invrl.tuning.study import Study, kept_runs, tested, trials_of
 
 FACTORS = np.linspace(-1.0, 4.0, 21)
 """Safety factors that draw an incumbent's frontier."""
@@ -75,7 +75,7 @@ def incumbent(study: Study, resamples: int = 1000) -> Frontier | None:
 
 
 def _chosen(study: Study) -> Run:
-    run = Run(study.path / f"best-{study.plan.config.seed}")
+    run = Run(study.path / f"{kept_runs(study)}-{study.plan.config.seed}")
     if not run.read("results.json"):
         raise InvrlError(f"{study.path} has not ended", hint="run its `invrl tune` again")
     return run

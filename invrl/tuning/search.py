@@ -22,7 +22,7 @@ from invrl.tables.whole import write_text
 from invrl.training import session, trainer
 from invrl.tuning.lanes import Job, Program, make_program, run, shape_of, width_for
 from invrl.tuning.space import ADAPTIVE, BATCH
-from invrl.tuning.study import Study, best_of, pending, tested, trials_of
+from invrl.tuning.study import Study, best_of, first_of, kept_runs, pending, tested, trials_of
 
 T = TypeVar("T")
 
@@ -123,15 +123,21 @@ def _survivors(study: Study, jobs: list[Job], eta: int) -> list[Job]:
 def finish(study: Study, panel: Panel) -> list[Run]:
     """Test every run of the study, write `best.toml` and the best configuration's runs.
 
+    A frontier has no best: its first configuration's runs are written, and no `best.toml`.
+
     Raises:
         InvrlError: exit code 3; every configuration diverged.
     """
     trials = trials_of(study)
+    if study.plan.is_frontier:
+        first = first_of(trials)
+        _test_all(study, panel)
+        return [_kept_run(study, panel, first.number, seed, 1) for seed in first.seeds]
     best = best_of(trials)
     _test_all(study, panel)
     config = study.job(best.number, best.seeds[0]).config
     write_text(study.path / "best.toml", reading.to_toml(config))
-    return [_best_run(study, panel, best.number, seed, len(trials)) for seed in best.seeds]
+    return [_kept_run(study, panel, best.number, seed, len(trials)) for seed in best.seeds]
 
 
 def _test_all(study: Study, panel: Panel) -> None:
@@ -153,9 +159,9 @@ def _test_all(study: Study, panel: Panel) -> None:
             study.append("test.jsonl", {"trial": trial, "seed": seed, "test": means})
 
 
-def _best_run(study: Study, panel: Panel, trial: int, seed: int, trials: int) -> Run:
+def _kept_run(study: Study, panel: Panel, trial: int, seed: int, trials: int) -> Run:
     """A run of the study as a run directory; the one that is there if it is of this trial."""
-    place = Run(study.path / f"best-{seed}")
+    place = Run(study.path / f"{kept_runs(study)}-{seed}")
     manifest = place.read("manifest.json")
     if manifest.get("trial") == trial and place.read("results.json"):
         place.write("manifest.json", manifest | {"trials": trials})

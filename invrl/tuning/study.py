@@ -9,6 +9,9 @@
     pairs/           <trial>-<seed>.npz, the two that the paper's tables show, pair by pair
     best.toml        the configuration chosen on validation, for `invrl train --config`
     best-<seed>/     its runs, as run directories: `compare`, `report`, `recommend` ... take them
+
+A study that moves the objective is a frontier and has no best: in place of the last two it has
+`first-<seed>/`, the runs of its first trial, and `invrl studies frontier` shows them all.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from invrl.config.schema import Config
 from invrl.errors import InvrlError
 from invrl.runs import checkpoints, strict
 from invrl.runs.directory import read_lines, write_json
+from invrl.scoring.objectives import PRICES
 from invrl.tuning.lanes import Job
 from invrl.tuning.space import ADAPTIVE, BATCH, SAMPLERS, Dimension, History, most, parse
 
@@ -41,6 +45,11 @@ class Plan(NamedTuple):
     sampler: str
     halving: int  # runs kept are 1 in so many at each rung; 0 trains all to their end
     fingerprint: str  # of the data
+
+    @property
+    def is_frontier(self) -> bool:
+        """The trials differ in what they minimise: their scores are no measure of which is best."""
+        return any(f"objective.{key}" in {d.key for d in self.space} for key in PRICES)
 
     def to_tree(self) -> dict[str, Any]:
         return {
@@ -233,6 +242,26 @@ def best_of(trials: list[Trial]) -> Trial:
     if not complete:
         raise InvrlError("every configuration diverged", hint="search smaller learning rates", exit_code=3)
     return min(complete, key=lambda t: t.score)
+
+
+def first_of(trials: list[Trial]) -> Trial:
+    """What stands for a frontier where one run must: its first trial that ended.
+
+    Raises:
+        InvrlError: exit code 3; every configuration diverged.
+    """
+    best_of(trials)
+    return next(t for t in trials if t.status == "done")
+
+
+def shown_order(study: Study, trials: list[Trial]) -> list[Trial]:
+    """Best first; a frontier's by number."""
+    return trials if study.plan.is_frontier else sorted(trials, key=lambda t: (t.status != "done", t.score))
+
+
+def kept_runs(study: Study) -> str:
+    """How the run directories of a study begin."""
+    return "first" if study.plan.is_frontier else "best"
 
 
 def pending(study: Study, trials: int, seeds: int) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from invrl.config import reading
 from invrl.errors import InvrlError
 from invrl.runs import directory
 from invrl.scoring import comparison
-from invrl.training import session
+from invrl.training import evaluation, session
 
 
 def begin(tmp_path: Path, *words: str, **cell: str) -> tuple:
@@ -84,17 +84,20 @@ def test_only_a_few_keys_may_change_on_resume(finished: directory.Run) -> None:
 
 def test_evaluation_repeats_the_number_of_training_time(finished: directory.Run) -> None:
     results = finished.read("results.json")["splits"]["test"]["policies"]["ds/both"]
-    (row,) = session.evaluate(finished, "test", None, None)
+    (row,) = evaluation.evaluate(finished, "test", None, None)
     assert row["stockout rate (%)"] == pytest.approx(100 * results["stockout_rate"][0], rel=1e-6)
     assert row["turnover time (days)"] == pytest.approx(results["turnover_time"][0], rel=1e-6)
 
 
 def test_evaluation_on_other_data(finished: directory.Run) -> None:
-    config = session.elsewhere(finished.config, ["data.options.pairs=30", "evaluation.bootstrap=9"])
-    (row,) = session.evaluate(finished, "test", None, None, config)
-    assert row["n"] == 30
+    config = evaluation.elsewhere(finished.config, ["data.options.pairs=30", "evaluation.bootstrap=9"])
+    row, incumbent = evaluation.evaluate(finished, "test", None, None, config)
+    assert row["n"] == incumbent["n"] == 30
+    assert incumbent["run"] == "incumbent" and "±" in incumbent["vs it (%)"]
+    difference = row["turnover time (days)"] - incumbent["turnover time (days)"]
+    assert float(incumbent["vs it TT"].partition("±")[0]) == pytest.approx(difference, abs=0.006)
     with pytest.raises(InvrlError, match=r"network\.hidden"):
-        session.elsewhere(finished.config, ["network.hidden=[9]"])
+        evaluation.elsewhere(finished.config, ["network.hidden=[9]"])
 
 
 def test_a_stranger_can_recompute_the_measures_from_the_trace(
@@ -102,7 +105,7 @@ def test_a_stranger_can_recompute_the_measures_from_the_trace(
 ) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     file = tmp_path / "days.parquet"
-    (row,) = session.evaluate(finished, "test", None, file)
+    (row,) = evaluation.evaluate(finished, "test", None, file)
     table = parquet.read_table(file)
     days = {name: table[name].to_numpy() for name in table.column_names}
     measured = days["measured"]
@@ -152,7 +155,7 @@ def test_runs_on_other_data_are_not_compared(finished: directory.Run, tmp_path: 
 def test_an_incumbent_is_trained_like_any_policy(tmp_path: Path) -> None:
     experiment, run = begin(tmp_path, algo="s_S")
     session.train(experiment, run, ignore)
-    (row,) = session.evaluate(run, "test", None, None)
+    (row,) = evaluation.evaluate(run, "test", None, None)
     stored = run.read("results.json")["splits"]["test"]["policies"]["s_S"]["stockout_rate"][0]
     assert row["stockout rate (%)"] == pytest.approx(100 * stored, rel=1e-6)
 
@@ -168,7 +171,7 @@ def test_a_checkpoint_of_another_form_is_refused(finished: directory.Run, tmp_pa
     _, run = begin(tmp_path, reg="none")
     shutil.copy(finished.best, run.best)
     with pytest.raises(InvrlError, match="of another run"):
-        session.evaluate(run, "test", None, None)
+        evaluation.evaluate(run, "test", None, None)
 
 
 def test_divergence_ends_with_code_3_and_the_last_checkpoint_whole(tmp_path: Path) -> None:

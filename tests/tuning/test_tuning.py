@@ -422,7 +422,14 @@ def test_commands(
         call("tune", "--algo", "ds", "--reg", "base", *grid, "--name", "front", *small, "--json")
     )
     assert payload["trials"] == 2 and Path(payload["runs"][0]).exists()
-    found = json.loads(call("studies", "frontier", "--json"))
+    assert payload["frontier"] and payload["best"] is None and not Path("runs/front/best.toml").exists()
+    assert "none best" in call("tune", "--algo", "ds", "--reg", "base", *grid, "--name", "front", *small)
+    with pytest.raises(InvrlError, match="none of them is best"):
+        call("studies", "curve", "runs/front")
+    rates = ("--sampler", "grid", "--only", "--space", "ds.learning_rate=choice 1e-3 3e-3", "--quiet")
+    call("tune", "--algo", "ds", "--reg", "both", *rates, "--name", "rates", *small, "--json")
+    assert Path("runs/rates/best.toml").exists()
+    found = json.loads(call("studies", "frontier", "runs/front", "--json"))
     rows = [row for row in found["policies"] if row["cell"] == "ds/base"]
     assert [row["moved"] for row in rows] == ["stockout_weight 5", "stockout_weight 100"]
     assert rows[0]["stockout_rate"] > rows[1]["stockout_rate"]
@@ -434,7 +441,7 @@ def test_commands(
         for one in deltas
         for low, high in [one["turnover_time_delta_ci"]]
     )
-    alone = json.loads(call("studies", "frontier", "--no-incumbent", "--json"))
+    alone = json.loads(call("studies", "frontier", "runs/front", "--no-incumbent", "--json"))
     assert alone["reference"] == "ds/base" and alone["equal_stockout"][0]["turnover_time_delta"] is None
     assert "front" in call("studies", "ls") and "5" in call("studies", "show", "runs/front")
     curves = json.loads(call("studies", "curve", "--json", "--level", "optimum=1"))
@@ -443,8 +450,12 @@ def test_commands(
     for name, what in (("c.png", "curve"), ("s.svg", "sensitivity"), ("f.svg", "frontier")):
         call("studies", what, "--out", name)
         assert (tmp_path / name).stat().st_size > 1000
-    cells = json.loads(call("compare", "--json"))["cells"]
+    cells = json.loads(call("compare", "runs/rates", "--json"))["cells"]
     assert {c["algo"]: c["trials"] for c in cells}["ds"] == 2
+    with pytest.raises(InvrlError, match="different objectives: stockout_weight"):
+        call("compare", "--json")
+    cells = json.loads(call("compare", "--objective", "stockout_weight=30", "--json"))["cells"]
+    assert {c["reg"] for c in cells if c["algo"] == "ds"} == {"base", "both"}
 
 
 @pytest.mark.parametrize(
@@ -454,6 +465,7 @@ def test_commands(
         (("--executor", "slurm"), "no executor `slurm`"),
         (("--space", "ds.rate=log 1 2"), "no key `ds.rate`"),
         (("--halving", "1"), "lets every run go on"),
+        (("--halving", "2", "--space", "objective.penalty=log 1 9"), "compares scores"),
     ],
 )
 def test_bad_words(
