@@ -62,7 +62,7 @@ def test_one_day_by_hand() -> None:
     expected = 2 * (norm.pdf(0.5) + 0.5 * norm.cdf(0.5))  # E[(D - 4)+]
     np.testing.assert_allclose(expected_lost(seen, seen.demand_rate), [expected], rtol=1e-5)
     # what is left, and the 3 that arrive: stock at the arrival is position - demand + lost
-    left, _ = leftover(seen.inventory[0], jnp.zeros(1), seen.demand_rate, seen.spread)
+    left, _ = leftover(seen.inventory[0], seen.demand_rate, seen.spread**2)
     np.testing.assert_allclose(left + 3, 7 - 5 + expected, rtol=1e-5)
 
 

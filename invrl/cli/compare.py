@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Format, Json, Out, emit, render, say
+from invrl.cli.options import Plugin
 from invrl.errors import InvrlError
 
 EXAMPLES = """Examples:
@@ -39,6 +40,7 @@ def compare(
     format: Format = "table",
     json: Json = False,
     out: Out = None,
+    plugin: Plugin = None,
 ) -> None:
     """Grids of signed differences to a reference cell, and the absolute table."""
     from invrl.runs import directory

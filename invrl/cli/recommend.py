@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Json, emit, say
-from invrl.cli.options import DATA, OUTPUT, DataName
+from invrl.cli.options import DATA, OUTPUT, DataName, Plugin
 from invrl.errors import InvrlError
 
 EXAMPLES = """Examples:
@@ -61,6 +61,7 @@ def recommend(
         ),
     ] = None,
     json: Json = False,
+    plugin: Plugin = None,
 ) -> None:
     """Today's orders: one row per pair of the state file in, one row out.
 

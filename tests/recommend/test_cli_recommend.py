@@ -16,6 +16,7 @@ pytest.importorskip("pyarrow")
 import shop
 from shop import TODAY
 
+from invrl import registry
 from invrl.cli import main
 from invrl.sources.files import write_panel
 
@@ -83,6 +84,55 @@ def test_explain_prints_why(invrl):
     assert "ds/base orders up to" in typed.out
     numbers = json.loads(invrl("--explain", "S9", "--date", str(TODAY), "--json").out)["explain"]
     assert numbers["order"] == pytest.approx(max(numbers["level"] - 4, 0), rel=1e-5)
+
+
+PLUGIN = """
+from invrl import registry
+from invrl.policies.heads import Head, level, one, up_to
+from invrl.projection import position
+
+def both_rows(seen):
+    return one(seen).repeat(2, 0)
+
+halves = Head((0.5, 0.5), both_rows, up_to(position), level, coefficients=("left", "right"))
+registry.register("head", "halves", halves)
+"""
+
+
+@pytest.mark.parametrize("reg", ["pil", "pil_coeff", "halves"])
+def test_explain_knows_every_form(tmp_path, monkeypatch, capsys, reg):
+    """Also one of the user's own: its level, what counts against it, and its coefficients by name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "HEADS", dict(registry.HEADS))
+    monkeypatch.setitem(registry.TABLES, "head", registry.HEADS)
+    monkeypatch.setenv("COLUMNS", "200")
+    Path("plugin.py").write_text(PLUGIN)
+    if reg == "halves":
+        registry.load_plugin("plugin.py")
+    run, _ = shop.make_run(tmp_path, f"reg={reg}", "features.groups=")
+    Path("state.csv").write_text(GOOD)
+    words = [
+        "recommend",
+        str(run.path),
+        "--state",
+        "state.csv",
+        "--explain",
+        "S9,north",
+        "--date",
+        str(TODAY),
+    ]
+    monkeypatch.setattr(sys, "argv", ["invrl", *words, "--json"])
+    with pytest.raises(SystemExit):
+        main()
+        sys.exit(0)
+    found = json.loads(capsys.readouterr().out)["explain"]
+    lost = found["expected_lost"] if reg != "halves" else 0.0
+    assert reg == "halves" or lost > 0
+    assert found["order"] == pytest.approx(max(found["level"] - 4 - lost, 0), rel=1e-4)
+    text = "\n".join(found["text"])
+    assert f"ds/{reg} orders up to" in text
+    assert ("(sales expected to be lost before it arrives)" in text) == (reg != "halves")
+    assert ("(short mean)" in text) == (reg == "pil_coeff") and ("(left)" in text) == (reg == "halves")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ def test_orders_are_those_of_the_simulator(setting, tmp_path):
     [
         ("reg=base", "features.level=mean", "supply.max_order=2"),
         ("reg=coeff", "supply.pack_size=3", "supply.min_order=5", "features.groups="),
+        ("reg=pil",),
+        ("reg=pil_coeff", "features.level=mean"),
         ("reg=none", "supply.max_position=12", "supply.unmet=backlog", "supply.initial_days=0"),
     ],
 )
@@ -70,7 +72,8 @@ def test_orders_of_other_forms_are_those_of_the_simulator(tmp_path, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "per_pair", "has_level"), [("incumbent", "true", True), ("capped_base_stock", "false", False)]
+    ("name", "per_pair", "has_level"),
+    [("incumbent", "true", True), ("projected_level", "true", True), ("capped_base_stock", "false", False)],
 )
 def test_orders_of_incumbents_are_those_of_the_simulator(tmp_path, name, per_pair, has_level):
     run, experiment = shop.make_run(tmp_path, f"algo={name}", f"baseline.per_pair={per_pair}")

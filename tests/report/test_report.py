@@ -16,15 +16,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from invrl import registry
 from invrl.charts import svg
 from invrl.cli import main
 from invrl.config import reading
 from invrl.errors import InvrlError
+from invrl.policies.heads import PIL_COEFF
 from invrl.registry import get
 from invrl.report import classes, facts, frontier, headline, manifest, markup, page, pairs, policies, tuning
 from invrl.report.facts import Facts, gather, narrowed, slowest
 from invrl.report.policies import decide
 from invrl.runs.directory import Run
+from invrl.scoring import comparison
 from invrl.scoring.intervals import Estimate
 from invrl.scoring.rules import classical
 from invrl.scoring.trace import trace
@@ -315,6 +318,25 @@ def test_a_run_without_anything_learned_still_makes_a_page(tmp_path: Path) -> No
     tags = Tags()
     tags.feed(page.render(one))
     assert tags.ids["grid"] and tags.ids["pairs"] and not tags.ids["learning"] and not tags.ids["policy"]
+
+
+def test_a_form_of_one_s_own_has_its_colour_words_and_coefficients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.HEADS, "mine", PIL_COEFF._replace(puts_out="my numbers", tells="As I say."))
+    run = finished(tmp_path, "train.updates=5", "baseline.beside=[]", reg="mine")
+    one = gather([run], None, "test", 0)
+    made = page.render(one)
+    assert "the network puts out my numbers" in made and "As I say." in made
+    assert facts.form_ink("mine") in facts.INKS and facts.form_ink("not loaded") == "text"
+    assert "coefficients by feature" in made and "forecast to arrival" in made
+
+
+def test_forms_come_in_the_paper_s_order_and_new_ones_behind() -> None:
+    forms = ["pil_coeff", "both", "not loaded", "none", "pil", "coeff", "base"]
+    ordered = ["none", "base", "coeff", "both", "pil", "pil_coeff", "not loaded"]
+    assert sorted(forms, key=facts.form_order) == ordered
+    assert sorted(forms, key=lambda reg: comparison.order("ds", reg)) == ordered
 
 
 # The command
