@@ -9,7 +9,8 @@ with `--plugin`, calls `register` instead.
 from __future__ import annotations
 
 import importlib
-import runpy
+import sys
+from types import ModuleType
 from typing import Any
 
 from invrl.errors import InvrlError, nearest
@@ -75,14 +76,22 @@ def get(kind: str, name: str) -> Any:
     return entry
 
 
+PLUGIN = "invrl_plugin"
+"""Name of a plugin's module."""
+
+
 def load_plugin(path: str) -> None:
     """Run a user's Python file, which calls `register`.
 
     Raises:
         InvrlError: no such file, or it fails.
     """
+    module = ModuleType(PLUGIN)
+    module.__file__ = path
+    sys.modules[PLUGIN] = module  # so that its dataclasses are found by their module, with their source
     try:
-        runpy.run_path(path, run_name="invrl_plugin")
+        with open(path, encoding="utf-8") as file:
+            exec(compile(file.read(), path, "exec"), module.__dict__)
     except OSError as error:
         raise InvrlError(f"cannot read plugin {path}: {error.strerror}") from None
     except InvrlError:

@@ -37,10 +37,10 @@ def compare(
     fail_if_worse: Annotated[
         bool, typer.Option("--fail-if-worse", help="Exit 1 if a learned cell is worse than the reference.")
     ] = False,
+    plugin: Plugin = None,
     format: Format = "table",
     json: Json = False,
     out: Out = None,
-    plugin: Plugin = None,
 ) -> None:
     """Grids of signed differences to a reference cell, and the absolute table."""
     from invrl.runs import directory

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from invrl.cli.console import say
+from invrl.cli.options import Plugin
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,6 +36,7 @@ def plot(
         Path | None,
         typer.Option(help="A new .png or .svg file; without it, a sketch.", rich_help_panel="Output"),
     ] = None,
+    plugin: Plugin = None,
 ) -> None:
     """Learning curves and diagnostics: Bellman error, Q range, KL, actions at a bound ..."""
     from invrl.charts import learning

@@ -60,8 +60,8 @@ def recommend(
             metavar="SKU,WAREHOUSE", help="Say why one pair gets its order.", rich_help_panel=OUTPUT
         ),
     ] = None,
-    json: Json = False,
     plugin: Plugin = None,
+    json: Json = False,
 ) -> None:
     """Today's orders: one row per pair of the state file in, one row out.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from invrl.cli.console import say
-from invrl.cli.options import Plugin
+from invrl.cli.options import Plugin, Quiet
 from invrl.errors import InvrlError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def report(
     ] = None,
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")] = False,
     plugin: Plugin = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write one HTML page: results, frontier, curves, traces, policy pictures, data, manifest."""
     from invrl.devices import placement

@@ -9,6 +9,7 @@ import typer
 
 from invrl.cli import plot
 from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.cli.options import Plugin
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and plot runs.")
 app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
@@ -24,6 +25,7 @@ invrl runs show runs/ds-both-1a2b3c --json
 @app.command("ls", epilog=EXAMPLES)
 def ls(
     root: Annotated[Path, typer.Argument(help="Directory of runs.")] = Path("runs"),
+    plugin: Plugin = None,
     format: Format = "table",
     json: Json = False,
     out: Out = None,
@@ -58,6 +60,7 @@ def _row(run: Any) -> dict[str, Any]:
 @app.command("show", epilog=EXAMPLES)
 def show(
     name: Annotated[str, typer.Argument(metavar="RUN", help="A run's path or name.")],
+    plugin: Plugin = None,
     json: Json = False,
 ) -> None:
     """One run: its manifest, learning curve and results."""

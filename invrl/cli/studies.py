@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.cli.options import Plugin
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +61,13 @@ def _one_objective(studies: list[Any]) -> list[Any]:
 
 
 @app.command()
-def ls(places: Places = None, format: Format = "table", json: Json = False, out: Out = None) -> None:
+def ls(
+    places: Places = None,
+    plugin: Plugin = None,
+    format: Format = "table",
+    json: Json = False,
+    out: Out = None,
+) -> None:
     """All studies: cell, sampler, trials, best so far."""
     from invrl.tuning.study import trials_of
 
@@ -79,7 +86,9 @@ def ls(places: Places = None, format: Format = "table", json: Json = False, out:
 
 
 @app.command()
-def show(study: Path, format: Format = "table", json: Json = False, out: Out = None) -> None:
+def show(
+    study: Path, plugin: Plugin = None, format: Format = "table", json: Json = False, out: Out = None
+) -> None:
     """Every configuration of a study, best first; of a frontier, in their order."""
     from invrl.tuning.study import read_study, shown_order, tests_of, trials_of
 
@@ -100,7 +109,12 @@ def _word(value: Any) -> Any:
 
 @app.command(epilog=EXAMPLES)
 def curve(
-    places: Places = None, level: Levels = None, format: Format = "table", json: Json = False, out: Out = None
+    places: Places = None,
+    level: Levels = None,
+    plugin: Plugin = None,
+    format: Format = "table",
+    json: Json = False,
+    out: Out = None,
 ) -> None:
     """The best policy found against the configurations tried: figure (.png, .svg), table or sketch."""
     from invrl.tuning import curve as curves
@@ -129,7 +143,12 @@ def curve(
 
 @app.command()
 def sensitivity(
-    places: Places = None, level: Levels = None, format: Format = "table", json: Json = False, out: Out = None
+    places: Places = None,
+    level: Levels = None,
+    plugin: Plugin = None,
+    format: Format = "table",
+    json: Json = False,
+    out: Out = None,
 ) -> None:
     """How much each cell's result depends on its hyper-parameters."""
     from invrl.tuning import curve as curves
@@ -153,6 +172,7 @@ def frontier(
         bool, typer.Option(help="Draw the incumbent too, its safety factor moved with hindsight.")
     ] = True,
     bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    plugin: Plugin = None,
     format: Format = "table",
     json: Json = False,
     out: Out = None,

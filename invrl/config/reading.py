@@ -194,7 +194,11 @@ def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[
 
 
 def _unknown(prefix: str, key: str) -> str:
-    return nearest(f"{prefix}{key}", [*(() if prefix else settings(config_type())), *known_keys()])
+    sections = list(settings(config_type()))
+    hint = nearest(f"{prefix}{key}", [*(() if prefix else sections), *known_keys()])
+    if hint.startswith("did you mean"):
+        return hint
+    return f"one of {', '.join(sections)}, or a plugin's: --plugin FILE" if not prefix else hint
 
 
 def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> Any:
@@ -254,9 +258,10 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def to_toml(config: Config) -> str:
-    """The config as TOML text that `load` reads back to the same config."""
+    """The config as TOML text that `load` reads back, without sections of plugins that it does not use."""
+    own = {*settings(Config), section_of(config.algo)}
     lines: list[str] = []
-    _write_table(to_tree(config), "", lines)
+    _write_table({name: value for name, value in to_tree(config).items() if name in own}, "", lines)
     return "\n".join(lines).lstrip() + "\n"
 
 

@@ -70,10 +70,6 @@ def section(facts: Facts) -> str:
     )
 
 
-def _has(cells: list[Cell], algo: str) -> bool:
-    return any(cell.algo == algo for cell in cells)
-
-
 def draw(cells: list[Cell], curves: list[Curve], main: str, width: int) -> str:
     cells = [cell for cell in cells if cell.algo != "clairvoyant"] or cells
     height = 420 if width > 500 else 380
@@ -84,7 +80,7 @@ def draw(cells: list[Cell], curves: list[Curve], main: str, width: int) -> str:
     for cell in cells:
         u, v = float(frame.across(_turnover(cell))), float(frame.up(_rate(cell)))
         kind = "chosen" if cell.name == main else ""
-        marks.append(svg.marker(u, v, _shape(cell), ink_of(cell), _tip(cell), kind))
+        marks.append(svg.marker(u, v, _shape(cell.algo), ink_of(cell), _tip(cell), kind))
         short = cell.reg.upper() if cell.reg else cell_label(cell)  # the shape tells the algorithm
         labels.append(Label(u, v, short if width < 500 else cell_label(cell), ink_of(cell)))
     taken = [place for curve in curves for place in _places(frame, curve)]
@@ -143,8 +139,8 @@ def _turnover(cell: Cell) -> float:
     return cell.means["turnover_time"].mean
 
 
-def _shape(cell: Cell) -> str:
-    return SHAPES.get(cell.algo, "cross")
+def _shape(algo: str) -> str:
+    return SHAPES.get(algo, "cross")
 
 
 def _tip(cell: Cell) -> str:
@@ -154,7 +150,7 @@ def _tip(cell: Cell) -> str:
 def _legend(cells: list[Cell], curves: list[Curve]) -> str:
     found = sorted({cell.reg for cell in cells if cell.reg}, key=form_order)
     forms = [(form_ink(reg), "box", reg.upper()) for reg in found]
-    shapes = [("text", SHAPES[a], a.upper()) for a in registry.ALGORITHMS if _has(cells, a)]
+    shapes = [("text", _shape(algo), algo.upper()) for algo in dict.fromkeys(c.algo for c in cells if c.reg)]
     swept = [
         ("incumbent", "dashed" if k else "line", f"{curve.name.replace('_', ' ')}, safety factor moved")
         for k, curve in enumerate(curves)

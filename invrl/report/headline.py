@@ -44,7 +44,7 @@ def _trained(facts: Facts) -> str:
     what = (
         f"One policy for all pairs was trained {ALGORITHMS.get(config.algo, f'by {config.algo}')}; "
         f"its form is {config.reg.upper()}: {_form(config.reg)}."
-        if config.algo in registry.ALGORITHMS
+        if config.algo not in registry.BASELINES
         else f"The classical policy *{config.algo}* was tuned by search."
     )
     several = _several(facts)

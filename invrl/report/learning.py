@@ -23,7 +23,7 @@ def section(facts: Facts) -> str:
     cells = [cell for cell in facts.comparison.cells if cell.reg and facts.best_run(cell).metrics()]
     if not cells:
         return ""
-    algos = [algo for algo in registry.ALGORITHMS if any(cell.algo == algo for cell in cells)]
+    algos = list(dict.fromkeys(cell.algo for cell in cells))
     learning = [_learning(facts, algo) for algo in algos]
     diagnostics = [_diagnostics(facts, [cell for cell in cells if cell.algo == algo]) for algo in algos]
     intro = (

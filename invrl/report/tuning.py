@@ -24,7 +24,8 @@ def section(facts: Facts) -> str:
     if not trials:
         return ""
     trials.sort(key=lambda t: form_order(t.reg))
-    figures = [_figure(facts, algo, [t for t in trials if t.algo == algo]) for algo in registry.ALGORITHMS]
+    algos = dict.fromkeys(t.algo for t in trials)
+    figures = [_figure(facts, algo, [t for t in trials if t.algo == algo]) for algo in algos]
     return make_section("tuning", "Tuning", side_by_side(*(f for f in figures if f)))
 
 
@@ -33,7 +34,7 @@ def by_cell(found: list[Run], split: str) -> list[Trials]:
     cells: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
     for run in found:
         config = run.config
-        if config.algo not in registry.ALGORITHMS:
+        if config.algo in registry.BASELINES:
             continue
         content = run.read("results.json")
         score = content["splits"][split]["policies"][content["policy"]]["objective"][0]
