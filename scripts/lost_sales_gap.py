@@ -84,13 +84,16 @@ def _capped_rule():
 
 
 def _known(config) -> dict[str, float]:
-    """The row of the exact table for this lead time and penalty (h = 1, Poisson 5)."""
+    """The row of the exact table for this demand, lead time and penalty (h = 1, mean 5)."""
     lead_time = config.data.options.get("lead_time", 4)
+    law = config.data.options.get("distribution", "poisson")
     with GOLDEN.open() as file:
         for row in csv.DictReader(file):
+            if row["demand"] != law:
+                continue
             if int(row["L"]) == lead_time and float(row["p"]) == config.objective.penalty:
                 return {name: float(row[name]) for name in ("optimal", "capped", "capped_S", "capped_r")}
-    raise SystemExit(f"no exact figure for lead time {lead_time}, penalty {config.objective.penalty}")
+    raise SystemExit(f"no exact figure for {law} demand, lead time {lead_time}, penalty {config.objective.penalty}")
 
 
 if __name__ == "__main__":
