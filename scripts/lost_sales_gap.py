@@ -93,7 +93,9 @@ def _known(config) -> dict[str, float]:
                 continue
             if int(row["L"]) == lead_time and float(row["p"]) == config.objective.penalty:
                 return {name: float(row[name]) for name in ("optimal", "capped", "capped_S", "capped_r")}
-    raise SystemExit(f"no exact figure for {law} demand, lead time {lead_time}, penalty {config.objective.penalty}")
+    raise SystemExit(
+        f"no exact figure for {law} demand, lead time {lead_time}, penalty {config.objective.penalty}"
+    )
 
 
 if __name__ == "__main__":
