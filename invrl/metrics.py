@@ -79,6 +79,23 @@ def day_cost(day: Day, scale: Array, price: Prices, objective: Objective, soft: 
     return cost / scale if objective.per == "mean_demand" else cost
 
 
+def shadow_price(scale: Array, protection: Array, price: Prices, objective: Objective, unmet: str) -> Array:
+    """[N] the most that one more unit of stock can change a pair's summed objective.
+
+    service: the steepest slope of the smooth stockout, w_SR / (4 width scale), and holding it until the
+             next order makes up for it, w_TT (L + P) / scale
+    cost:    b for the sale it saves (b (L + P) of waiting, when backlogged) and h (L + P) for holding it
+
+    Args:
+        protection: [N] lead time + review period, days.
+    """
+    if objective.kind == "service":
+        return price.stockout / (4 * price.width * scale) + price.turnover * protection / scale
+    saved = price.penalty * (protection if unmet == "backlog" else 1.0)
+    cost = saved + price.holding * protection
+    return cost / scale if objective.per == "mean_demand" else cost
+
+
 def totals(day: Day) -> Totals:
     """A day's contribution to the sums."""
     order = day.order

@@ -111,6 +111,23 @@ def limit(order: Array, position: Array, episode: Episode, active: Array) -> Arr
     return jnp.where(active, jnp.minimum(order, cap(position, episode)), 0.0)
 
 
+@jax.custom_vjp
+def bounded(state: Any, limit: Array) -> Any:
+    """The state (tree of [..., N]); its cotangent is cut to -limit..limit ([N]) in the backward pass."""
+    return state
+
+
+def _bounded_forward(state: Any, limit: Array) -> tuple[Any, Array]:
+    return state, limit
+
+
+def _bounded_backward(limit: Array, cotangent: Any) -> tuple[Any, Array]:
+    return jax.tree.map(lambda x: jnp.clip(x, -limit, limit), cotangent), jnp.zeros_like(limit)
+
+
+bounded.defvjp(_bounded_forward, _bounded_backward)
+
+
 def rollout(
     act: Act,
     episode: Episode,
@@ -120,6 +137,7 @@ def rollout(
     inputs: Any = None,
     record: Callable[[Observation, Action, Day], Any] | None = None,
     remat: bool = False,
+    shadow_price: Array | None = None,
 ) -> tuple[Any, Any]:
     """Run a policy through an episode.
 
@@ -131,6 +149,9 @@ def rollout(
         record: (observation, action, days) -> tree stacked over cycles; `days` is a Day of
             [P, N]. None records nothing, which is faster.
         remat: recompute each cycle in the backward pass instead of storing it.
+        shadow_price: [N] the most that one more unit of stock can change the result; the backward pass is
+            cut to it, cycle by cycle. A policy that reacts to its own stock is a feedback loop: without
+            a bound, the product of its slopes may run away. None leaves the gradient as it is.
 
     Returns:
         (summed tallies, tree of [N]; records, tree of [C, ...] or None).
@@ -139,6 +160,8 @@ def rollout(
     def cycle(carry, xs):
         left, due, total = carry
         now, given = xs
+        if shadow_price is not None:
+            left, due = bounded((left, due), shadow_price)
         position = sum(due, left)  # row by row: XLA fuses this, and not `due.sum(0)`
         seen = Observation(
             due.at[0].add(left), position, now.features, now.regressors, now.demand_rate, episode.scale,

@@ -21,7 +21,7 @@ from invrl.algorithms.contract import Algorithm, Hyper, Problem, Update
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.config.schema import Config
 from invrl.devices import placement
-from invrl.metrics import Prices, day_cost
+from invrl.metrics import Prices, day_cost, shadow_price
 from invrl.policies.network import Policy
 from invrl.simulator import Episode, rollout
 
@@ -43,15 +43,26 @@ def init(problem: Problem, hyper: Hyper, key: Array) -> State:
 def episode_cost(
     params: Any, policy: Policy, episode: Episode, price: Prices, config: Config, soft: bool
 ) -> Array:
-    """[N] mean daily cost of each pair; the smooth one if `soft`, else what is reported."""
+    """[N] mean daily cost of each pair; the smooth one if `soft`, else what is reported.
+
+    The gradient of its sum, weighted by `episode.weight`, is bounded: `ds.gradient_bound` times what a
+    unit of stock is worth at most.
+    """
+    days = jnp.maximum(episode.measured.sum((0, 1)), 1)
+    bound = None
+    if config.ds.gradient_bound:
+        protection = episode.lead_time.max(0) + float(episode.review_period)
+        worth = shadow_price(episode.scale, protection, price, config.objective, config.supply.unmet)
+        bound = config.ds.gradient_bound * worth * episode.weight / days
     costs, _ = rollout(
         lambda seen, _: policy.act(params, seen),
         episode,
         lambda day: day_cost(day, episode.scale, price, config.objective, soft),
         unmet=config.supply.unmet,
         remat=True,
+        shadow_price=bound,
     )
-    return costs / jnp.maximum(episode.measured.sum((0, 1)), 1)
+    return costs / days
 
 
 def update(problem: Problem) -> Update:

@@ -30,6 +30,8 @@ class DS:
     """Reached by a cosine at the last update."""
     clip_norm: Norm = 1.0
     """Global gradient norm."""
+    gradient_bound: float = 4.0
+    """The backward pass is cut to so many times what a unit of stock can be worth; 0 leaves it unbounded."""
     batch_pairs: Pairs = 2048
     """Pairs per gradient step; rounded to whole blocks."""
 

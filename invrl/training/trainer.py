@@ -83,7 +83,7 @@ def train(experiment: Experiment, loop: Loop, report: Report) -> Loop:
         done = int(loop.update) + config.train.evaluate_every
         measured = validate(state.params)
         numbers |= {f"validation_{name}": value for name, value in measured.items()}
-        _refuse_non_finite(numbers, done)
+        _refuse_non_finite(numbers, done, config)
         loop = advance(loop, state.params, measured, done, config).replace(state=state)
         seconds = {"train_seconds": trained - began, "validation_seconds": time.perf_counter() - trained}
         report(loop, {"update": done, **numbers, **seconds})
@@ -143,11 +143,23 @@ def non_finite(metrics: dict[str, float]) -> list[str]:
     return [name for name, value in metrics.items() if not math.isfinite(value)]
 
 
-def _refuse_non_finite(metrics: dict[str, float], update: int) -> None:
+def _refuse_non_finite(metrics: dict[str, float], update: int, config: Config) -> None:
     bad = non_finite(metrics)
     if bad:
         raise InvrlError(
             f"training diverged: {bad[0]} is not finite at update {update}",
-            hint="lower the learning rate; the last checkpoint is intact",
+            hint=f"try {_lower_rate(config)}; the last checkpoint is intact",
             exit_code=DIVERGED,
         )
+
+
+def _lower_rate(config: Config) -> str:
+    """`ds.learning_rate=0.001`: a third of each learning rate that the algorithm has."""
+    section = getattr(config, config.algo, None)
+    rates = [
+        name
+        for name in (vars(section) if section else ())
+        if name.endswith("learning_rate") and "final" not in name
+    ]
+    words = [f"{config.algo}.{name}={getattr(section, name) / 3:.2g}" for name in rates]
+    return " ".join(words) or "a lower learning rate"
