@@ -66,7 +66,9 @@ def make(
 
 invrl data import sales.csv --out shop.parquet --column demand=qty --gaps zero
 
-invrl data import raw.csv --out shop.parquet --ahead promo --static city""",
+invrl data import raw.csv --out shop.parquet --ahead promo --static city
+
+invrl data import lines.csv --out shop.parquet --sum --returns net --date-format '%m/%d/%Y %H:%M'""",
 )
 def import_(
     file: Annotated[
@@ -81,6 +83,15 @@ def import_(
     ahead: Annotated[str, _option("A,B,...", "Known before the day, such as promotions.")] = "",
     after: Annotated[str, _option("A,B,...", "Known only after it, such as stock-out hours.")] = "",
     static: Annotated[str, _option("A,B,...", "Constant per pair, such as the city.")] = "",
+    sum_: Annotated[
+        bool,
+        typer.Option("--sum", help="Rows are order lines: add up each day.", rich_help_panel="Columns"),
+    ] = False,
+    returns: Annotated[
+        str, _option("drop|net", "Negative lines: left out, or taken off their day; with --sum.")
+    ] = "",
+    date_format: Annotated[str, _option("FORMAT", r"Of dates, such as '%m/%d/%Y %H:%M'.")] = "",
+    encoding: Annotated[str, _option("NAME", "Of a CSV file, such as latin-1.")] = "",
     gaps: Annotated[str, _option("error|zero", "zero: no row means no demand that day.")] = "",
     knowledge: Annotated[
         str, _option("known|censored|uncensored", "What demand is: censored for plain sales.")
@@ -93,7 +104,8 @@ def import_(
     flags = [f"data.columns.{word}" for word in column or ()]
     lists = {"ahead": ahead, "after": after, "static": static}
     flags += [f"data.{kind}={json.dumps(names.split(','))}" for kind, names in lists.items() if names]
-    choices = {"gaps": gaps, "knowledge": knowledge}
+    choices = {"gaps": gaps, "knowledge": knowledge, "options.sum_lines": "true" if sum_ else ""}
+    choices |= {"options.returns": returns, "options.date_format": date_format, "options.encoding": encoding}
     flags += [f"data.{name}={choice}" for name, choice in choices.items() if choice]
     _write(_data(file, config, [*flags, *(words or ())], is_file=True), out)
 

@@ -168,7 +168,7 @@ def _refuse_unmeasured(panel: Panel, part: Part, pairs: np.ndarray, groups: list
         if bad.size:
             raise InvrlError(
                 f"no order can influence {panel.names[pairs[bad[0]]]} on days {part.measure} to {part.stop}",
-                hint="its lead time is too long for them: raise split.warmup_days or lengthen the part",
+                hint="its lead time or review period is too long: raise split.warmup_days, or longer parts",
             )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from invrl.errors import InvrlError, nearest
-from invrl.tables.columns import Columns, parse_dates
+from invrl.tables.columns import Columns
+from invrl.tables.dates import parse_dates
 from invrl.tables.open import TableFile, open_table
 from invrl.tables.unread import unread
 

@@ -115,7 +115,7 @@ def write(columns: Columns, path: Path) -> None:
         import pyarrow as pa
         from pyarrow import csv, parquet
     except ImportError:
-        raise InvrlError("--trace needs pyarrow", hint="pip install 'invrl[parquet]'") from None
+        raise InvrlError("--trace needs pyarrow", hint="pip install pyarrow") from None
     table = pa.table({name: pa.array(column) for name, column in columns.items()})
     if path.suffix == ".csv":
         csv.write_csv(table, path)

@@ -2,7 +2,6 @@
 
 Long form: one row per pair and day, `date, sku, warehouse, demand` and feature columns.
 Wide form (M5): one row per pair, `item_id, store_id, d_1, d_2, ...`.
-Needs pyarrow, the extra `parquet`.
 """
 
 from __future__ import annotations
@@ -17,8 +16,10 @@ import numpy as np
 
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError, nearest
+from invrl.sources.lines import RETURNS, read_lines
 from invrl.sources.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, long_names, read_long
 from invrl.sources.wide import day_columns, is_wide, read_wide, wide_names
+from invrl.tables.columns import Columns
 from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
 from invrl.tables.whole import guarded_table, whole_file
 
@@ -37,8 +38,12 @@ def read_panel(
     static: Sequence[str] = (),
     knowledge: str = "known",
     gaps: str = "error",
-    start: str = "2024-01-01",
+    start: str = "",
     pairs: int = 0,
+    sum_lines: bool = False,
+    returns: str = "",
+    date_format: str = "",
+    encoding: str = "utf-8",
 ) -> Panel:
     """The panel in a CSV or Parquet file, in long or wide form.
 
@@ -52,18 +57,33 @@ def read_panel(
         ahead, after, static: feature columns, as in `Panel`.
         knowledge: what the demand column is, as in `Panel`; `known` gives way to the file's own word.
         gaps: `error`, or `zero`: a pair-day without a row is a day without demand.
-        start: date of `d_1` in a wide file.
+        start: date of `d_1` in a wide file; else what `calendar.csv` beside it says, or 2024-01-01.
         pairs: keep so many pairs, drawn evenly and always the same; 0 keeps all.
+        sum_lines: the rows are order lines, see `read_lines`; `returns` says what negative ones do.
+        date_format: of text dates that are not ISO, such as `%m/%d/%Y %H:%M`.
+        encoding: of a CSV file, such as `latin-1`.
 
     Raises:
         InvrlError: naming the file, the line or row, and the value.
     """
     if gaps not in GAPS:
         raise InvrlError(f"no way `{gaps}` to take gaps", hint=nearest(gaps, GAPS))
-    file = open_table(path)
-    roles = _roles(file, {"ahead": ahead, "after": after, "static": static}, knowledge, gaps)
+    file = open_table(path, encoding)
+    roles = _roles(file, {"ahead": ahead, "after": after, "static": static}, knowledge, gaps, date_format)
     named = columns or {}
-    panel = read_wide(file, named, roles, _day(start)) if is_wide(file) else read_long(file, named, roles)
+    if returns and returns not in RETURNS or returns and not sum_lines:
+        hint = nearest(returns, RETURNS) if sum_lines else "it goes with `data.options.sum_lines=true`"
+        raise InvrlError(f"returns is `{returns}`", hint=hint)
+    if start and not is_wide(file):
+        raise file.fail("`start` is for wide files, this one has dates", hint="drop data.options.start")
+    if sum_lines:
+        panel = read_lines(file, named, roles, returns)
+    else:
+        panel = (
+            read_wide(file, named, roles, _start(file, start))
+            if is_wide(file)
+            else read_long(file, named, roles)
+        )
     if not 0 < pairs < panel.pairs:
         return panel
     return panel.take(np.sort(np.random.default_rng(0).choice(panel.pairs, pairs, replace=False)))
@@ -75,16 +95,20 @@ def unread_columns(path: str | Path, data: Any) -> list[str]:
     Args:
         data: the `[data]` settings.
     """
-    file = open_table(path)
+    file = open_table(path, str(data.options.get("encoding", "utf-8")))
     roles = _roles(file, {"ahead": data.ahead, "after": data.after, "static": data.static}, "known", "error")
-    if is_wide(file):
+    if data.options.get("sum_lines"):
+        read = {str(data.columns.get(ours, ours)) for ours in (*KEYS, "warehouse")}
+    elif is_wide(file):
         read = {*wide_names(file, data.columns, roles).values(), *day_columns(file)}
     else:
         read = set(long_names(file, data.columns, roles).values())
     return [name for name in file.names if name not in read]
 
 
-def _roles(file: TableFile, given: Mapping[str, Sequence[str]], knowledge: str, gaps: str) -> Roles:
+def _roles(
+    file: TableFile, given: Mapping[str, Sequence[str]], knowledge: str, gaps: str, date_format: str = ""
+) -> Roles:
     """The feature columns by kind: those given, then those the file's notes add."""
     named = [name for names in given.values() for name in names]
     for name in named:
@@ -98,7 +122,23 @@ def _roles(file: TableFile, given: Mapping[str, Sequence[str]], knowledge: str, 
     }
     if knowledge == "known":
         knowledge = file.notes.get("knowledge", knowledge)
-    return Roles(**kinds, knowledge=knowledge, gaps=gaps)
+    return Roles(**kinds, knowledge=knowledge, gaps=gaps, date_format=date_format)
+
+
+def _start(file: TableFile, given: str) -> np.datetime64:
+    """The date of `d_1`: as given, as the calendar beside the file has it, or the first day of 2024."""
+    calendar = file.path.with_name("calendar.csv")
+    if given or not calendar.exists():
+        return _day(given or "2024-01-01")
+    beside = open_table(calendar)
+    if not {"d", "date"} <= set(beside.names):
+        return _day("2024-01-01")
+    table = Columns.read(beside, {"d": "d", "date": "date"}, text=("d", "date"))
+    codes, words = table.text("d")
+    first = np.flatnonzero((words == "d_1")[codes])
+    if not first.size:
+        raise beside.fail("it does not say when d_1 is", hint="`data.options.start=DAY`")
+    return np.datetime64(int(table.days("date")[first[0]]), "D")
 
 
 def _day(text: str) -> np.datetime64:

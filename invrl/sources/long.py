@@ -38,6 +38,7 @@ class Roles:
     static: tuple[str, ...] = ()
     knowledge: str = "known"
     gaps: str = "error"
+    date_format: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def read_long(file: TableFile, columns: Mapping[str, str], roles: Roles) -> Pane
     names = long_names(file, columns, roles)
     unread(file, names, optional, "data.columns.")
     table = Columns.read(file, names, text=("date", "sku", "warehouse", *roles.static))
-    grid = _grid(table, roles.gaps)
+    grid = _grid(table, roles)
     return Panel(
         demand=grid.dense(table.numbers("demand", low=0)),
         sku=grid.sku,
@@ -116,8 +117,8 @@ def long_names(file: TableFile, columns: Mapping[str, str], roles: Roles) -> dic
     return resolve(file, columns, ("date", "sku", "demand", *listed), _optional(roles))
 
 
-def _grid(table: Columns, gaps: str) -> Grid:
-    day = table.days("date")
+def _grid(table: Columns, roles: Roles) -> Grid:
+    day = table.days("date", roles.date_format)
     start = int(day.min())
     days = int(day.max()) - start + 1
     day = day - start
@@ -134,7 +135,7 @@ def _grid(table: Columns, gaps: str) -> Grid:
     grid = Grid(_date(start), days, sku, warehouse, pair, day, first, in_order and full)
     if grid.in_order:
         return grid
-    _check_cells(table, grid, gaps)
+    _check_cells(table, grid, roles.gaps)
     present = None if full else grid.dense(np.ones(len(day), bool))
     return Grid(**{**vars(grid), "present": present})
 
@@ -185,7 +186,7 @@ def _repeat(table: Columns, grid: Grid, code: np.ndarray, repeated: np.ndarray) 
     text = f"{one} and {two} are both {grid.name(pair)} on {grid.start + day}"
     if repeated.size > 1:
         text += f", and there are {repeated.size - 1:,} more such repeats"
-    hint = "keep one row per pair and day"
+    hint = "keep one row per pair and day, or `data.options.sum_lines=true` (import: --sum) to add them up"
     if "warehouse" not in table:
         hint += "; several warehouses? name their column: `data.columns.warehouse=NAME`"
     return table.file.fail(text, hint=hint)
@@ -204,6 +205,9 @@ def _gap(table: Columns, grid: Grid, ordered: np.ndarray) -> InvrlError:
     if day > own.max():
         text += f", after its last row ({grid.start + own.max()})"
     hint = "`data.gaps=zero` takes a missing day as one without demand"
+    apart = int(np.gcd.reduce(np.diff(np.unique(grid.day))))
+    if apart > 1:
+        hint = f"the rows are {apart} days apart, a panel is daily: share each row's demand out over its days"
     if cells > SPARSE * rows:
         hint = f"is a date wrong? the rows are of {grid.start} to {grid.start + grid.days - 1}"
     return table.file.fail(text, hint=hint)
@@ -257,7 +261,7 @@ def _constant(table: Columns, grid: Grid, name: str, values: np.ndarray) -> np.n
         before = table.cell(name, int(grid.first[pair]))
         hint = "it is the same in all rows of a pair"
         if name not in WHOLE:
-            hint += f"; if it changes by day, list it as one known ahead: `data.ahead={name}`"
+            hint += f"; if it changes by day, `data.after={name}` (`ahead` only if it is set before the day)"
         table.refuse(name, wrong, "{}, but " + f"{before} in the first row of {grid.name(pair)}", hint)
     return chosen
 

@@ -24,7 +24,7 @@ def is_wide(file: TableFile) -> bool:
 
 
 def read_wide(file: TableFile, columns: Mapping[str, str], roles: Roles, start: np.datetime64) -> Panel:
-    """The panel in a file with one row per pair; pairs keep the file's order.
+    """The panel in a file with one row per pair; pairs keep the file's order. `start` is the date of d_1.
 
     Raises:
         InvrlError: anything wrong in the file, with its place.
@@ -44,7 +44,7 @@ def read_wide(file: TableFile, columns: Mapping[str, str], roles: Roles, start: 
         demand=np.stack([table.numbers(day, low=0) for day in days]),
         sku=sku,
         warehouse=warehouse,
-        start=start,
+        start=start + int(days[0][2:]) - 1,
         static={name: _static(table, name) for name in roles.static},
         knowledge=roles.knowledge,
         **numbers,
@@ -66,11 +66,11 @@ def day_columns(file: TableFile) -> list[str]:
 
 
 def _days(file: TableFile) -> list[str]:
-    """d_1 ... d_n, which must not leave out a number."""
+    """d_k ... d_n, which must not leave out a number."""
     days = sorted(day_columns(file), key=lambda name: int(name[2:]))
-    for number, name in enumerate(days, 1):
+    for number, name in enumerate(days, int(days[0][2:])):
         if name != f"d_{number}":
-            raise file.fail(f"no column `d_{number}`, but `{name}`", hint="every day has a column, from d_1")
+            raise file.fail(f"no column `d_{number}`, but `{name}`", hint="every day has a column")
     return days
 
 

@@ -26,7 +26,7 @@ class Part(TableFile):
 
 
 def part(file: TableFile, start: int) -> Part:
-    return Part(file.path, file.names, file.notes, file.delimiter, start)
+    return Part(**vars(file), start=start)
 
 
 def read_batches(

@@ -5,7 +5,6 @@ Every check names the file, the line or row, and the value.
 
 from __future__ import annotations
 
-import datetime
 import decimal
 import difflib
 import math
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from invrl.errors import InvrlError, nearest
+from invrl.tables.dates import NO_DAY, SUM_HOURS, date_hint, parse_dates
 from invrl.tables.open import TableFile, read_table
 from invrl.tables.whole import unguarded
 
@@ -34,9 +34,6 @@ EXACT = 2**24
 """Whole numbers above this are not exact in float32: such a static column is an identifier."""
 TYPO_SHARE = 0.1
 """Up to this share of text cells in a static column of numbers are mistakes; beyond, the column is text."""
-TEXT_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
-EPOCH = datetime.date(1970, 1, 1).toordinal()
-NO_DAY = -(2**62)
 TRUTH = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 MISSING = "missing"
 FLOAT = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d{1,2})?")
@@ -78,6 +75,9 @@ def _missing_hint(missing: Mapping[str, str], names: Sequence[str], free: Sequen
     plain = [ours for ours, name in missing.items() if name != ours and ours in names]
     if plain:
         return f"the file calls it `{plain[0]}` itself: drop it from the column map"
+    alone = {"sku", "demand"} <= missing.keys() and "date" not in missing and len(free) > 1
+    if alone and not _synonyms("sku", free) and not _synonyms("demand", free):
+        return "one column per SKU? make it one row per SKU and day: date, sku, demand (a melt, or unpivot)"
     lower = {name.lower(): name for name in reversed(free)}
     guesses = {}
     for ours, name in missing.items():
@@ -181,8 +181,13 @@ class Columns:
             self.refuse(ours, wrong, "{} among numbers", "mend it, or make every value text (`c12` for 12)")
         return codes, words
 
-    def days(self, ours: str) -> np.ndarray:
-        """[rows] int64, days since 1970-01-01."""
+    def days(self, ours: str, form: str = "", times: bool = False) -> np.ndarray:
+        """[rows] int64, days since 1970-01-01.
+
+        Args:
+            form: of text that is not ISO, as `strptime` has it.
+            times: a time of day is left out, not refused.
+        """
         import pyarrow.compute as pc
         import pyarrow.types as kind
 
@@ -191,12 +196,14 @@ class Columns:
             return column.cast("date32").cast("int32").to_numpy().astype(np.int64)
         if kind.is_timestamp(column.type):
             column = pc.local_timestamp(column) if column.type.tz else column
-            off = pc.not_equal(column, pc.floor_temporal(column, unit="day"))
-            self.refuse(ours, off.to_numpy(), "{}, not a day", "sum hours to days first")
+            off = pc.not_equal(column, pc.floor_temporal(column, unit="day")).to_numpy() & (not times)
+            zone = self.table.column(self.names[ours]).type.tz
+            hint = f"midnight is that of {zone}: convert to the shop's own days" if zone else SUM_HOURS
+            self.refuse(ours, off, "{}, not a day", hint)
             return column.cast("timestamp[s]").cast("int64").to_numpy() // 86400
         codes, words = self.text(ours)
-        days = parse_dates(words)
-        self.refuse(ours, (days == NO_DAY)[codes], "{}, not a day", "write days as 2024-03-28")
+        days = parse_dates(words, form, times)
+        self.refuse(ours, (days == NO_DAY)[codes], "{}, not a day", date_hint(words[days == NO_DAY], form))
         return days[codes]
 
     def _present(self, ours: str) -> Any:
@@ -237,22 +244,6 @@ def parse_numbers(words: np.ndarray) -> np.ndarray:
             return math.nan
 
     return np.array([number(word) for word in words.tolist()], dtype=np.float64)
-
-
-def parse_dates(words: np.ndarray) -> np.ndarray:
-    """[U] int64 days since 1970-01-01 of the words [U] str; NO_DAY for one that is no day."""
-
-    def day(word: str) -> int:
-        try:
-            found = TEXT_DATE.fullmatch(word)
-            text = "{:0>4}-{:0>2}-{:0>2}".format(*found.groups()) if found else word
-            when = datetime.datetime.fromisoformat(text)
-        except ValueError:
-            return NO_DAY
-        midnight = when.time() == datetime.time()
-        return when.toordinal() - EPOCH if midnight else NO_DAY
-
-    return np.array([day(word) for word in words.tolist()], dtype=np.int64)
 
 
 def whole_names(words: np.ndarray) -> np.ndarray:

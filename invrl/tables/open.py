@@ -1,7 +1,4 @@
-"""CSV and Parquet files as Arrow tables; an error names the file, and the line or row.
-
-Needs pyarrow, the extra `parquet`.
-"""
+"""CSV and Parquet files as Arrow tables; an error names the file, and the line or row."""
 
 from __future__ import annotations
 
@@ -21,6 +18,7 @@ BLOCK = 1 << 25
 """Bytes of CSV per parsing task."""
 DELIMITERS = ",;\t|"
 NO_ROWS = ("a header and no rows", "export it again")
+ENCODING = "save it as CSV UTF-8; or, for sales, `data.options.encoding=latin-1` (import: --encoding)"
 NOTES = b"invrl"
 """Key of our JSON in a Parquet schema's metadata."""
 
@@ -33,12 +31,14 @@ class TableFile:
         names: the file's columns.
         notes: what `write_panel` left in the schema, such as `{"ahead": ["promo"]}`.
         delimiter: between CSV cells; empty for Parquet.
+        encoding: of CSV text.
     """
 
     path: Path
     names: tuple[str, ...]
     notes: dict[str, Any] = field(default_factory=dict)
     delimiter: str = ""
+    encoding: str = "utf-8"
 
     def fail(self, text: str, hint: str = "", row: int | None = None) -> InvrlError:
         """The error about this file, or about one data row of it (counted from 0)."""
@@ -57,13 +57,14 @@ def pyarrow() -> Any:
 
         return pyarrow
     except ImportError:
-        raise InvrlError(
-            "reading and writing tables needs pyarrow", hint="`pip install 'invrl[parquet]'`"
-        ) from None
+        raise InvrlError("reading and writing tables needs pyarrow", hint="`pip install pyarrow`") from None
 
 
-def open_table(path: str | Path) -> TableFile:
+def open_table(path: str | Path, encoding: str = "utf-8") -> TableFile:
     """The file with its column names; what it holds decides the format, not its suffix.
+
+    Args:
+        encoding: of a CSV file.
 
     Raises:
         InvrlError: no such file, an empty or truncated one, or not a table.
@@ -83,7 +84,11 @@ def open_table(path: str | Path) -> TableFile:
         return _open_parquet(path)
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise InvrlError(f"{path} is an Excel or zip file", hint="save the sheet as CSV UTF-8")
-    return _open_csv(path, head)
+    if head.startswith(b"\x1f\x8b"):
+        raise InvrlError(f"{path} is compressed by gzip", hint=f"name it {path.name}.gz")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:1000]:
+        raise InvrlError(f"{path} is neither Parquet nor UTF-8 CSV, but UTF-16", hint="save it as CSV UTF-8")
+    return _open_csv(path, head, encoding)
 
 
 def _open_parquet(path: Path) -> TableFile:
@@ -101,13 +106,17 @@ def _truncated(path: Path) -> InvrlError:
     return InvrlError(f"{path} is a damaged or truncated Parquet file", hint="copy or export it again")
 
 
-def _open_csv(path: Path, head: bytes) -> TableFile:
+def _open_csv(path: Path, head: bytes, encoding: str) -> TableFile:
     try:
-        line = head.lstrip(b"\r\n").splitlines()[0].decode("utf-8-sig")
+        line = head.lstrip(b"\r\n").splitlines()[0].decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except (UnicodeDecodeError, IndexError):
-        raise InvrlError(f"{path} is neither Parquet nor UTF-8 CSV", hint="save it as CSV UTF-8") from None
+        raise InvrlError(f"{path} is neither Parquet nor UTF-8 CSV", hint=ENCODING) from None
+    except LookupError:
+        raise InvrlError(f"no encoding `{encoding}`", hint="such as utf-8, latin-1 or cp1252") from None
+    if line.lower().startswith("sep="):
+        raise InvrlError(f"{path} begins with `{line}`, not with the columns", hint="drop that first line")
     delimiter = max(DELIMITERS, key=line.count)
-    return TableFile(path, tuple(next(csv.reader([line], delimiter=delimiter))), delimiter=delimiter)
+    return TableFile(path, tuple(next(csv.reader([line], delimiter=delimiter))), {}, delimiter, encoding)
 
 
 def read_table(file: TableFile, text: Iterable[str], numbers: Iterable[str]) -> Any:
@@ -148,7 +157,7 @@ def _read_csv(file: TableFile, text: list[str], numbers: list[str]) -> Any:
     try:
         return _parse_csv(file, dict.fromkeys(types, words))
     except arrow.ArrowInvalid:
-        raise file.fail("not UTF-8 text", hint="save it as CSV UTF-8") from None
+        raise file.fail("not UTF-8 text", hint=ENCODING) from None
 
 
 def _parse_csv(file: TableFile, types: dict[str, Any], threads: bool = True) -> Any:
@@ -156,7 +165,7 @@ def _parse_csv(file: TableFile, types: dict[str, Any], threads: bool = True) -> 
 
     return arrow_csv.read_csv(
         file.path,
-        arrow_csv.ReadOptions(block_size=BLOCK, use_threads=threads),
+        arrow_csv.ReadOptions(block_size=BLOCK, use_threads=threads, encoding=file.encoding),
         arrow_csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True),
         arrow_csv.ConvertOptions(column_types=types, include_columns=list(types), null_values=[""]),
     )

@@ -132,7 +132,7 @@ def test_bad_files(tmp_path):
     assert csv_refusal(tmp_path, b"PK\x03\x04..").message == "f.csv is an Excel or zip file"
     latin = GOOD.replace("Ulm", "Köln").encode("latin-1")
     assert csv_refusal(tmp_path, latin, static=["city"]).message == "f.csv: not UTF-8 text"
-    assert csv_refusal(tmp_path, b"\xff\xfed\x00a\x00").message == "f.csv is neither Parquet nor UTF-8 CSV"
+    assert csv_refusal(tmp_path, b"\xff\xfed\x00a\x00").message.endswith("CSV, but UTF-16")
     error = refusal(tmp_path / "g.csv")
     assert (error.message, error.hint) == (f"no file {tmp_path}/g.csv", "that folder has f.csv")
     assert refusal(tmp_path / "no" / "g.csv").hint == "check the path"

@@ -1,0 +1,114 @@
+"""Bad inputs, as typed: exit code 2, one line that names the place, and a hint."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from pathlib import Path
+
+import pytest
+
+from invrl.cli import main
+
+HEAD = "date,sku,warehouse,demand\n"
+GOOD = HEAD + "".join(f"2024-01-{d:02},{sku},W,{d % 4}\n" for sku in "AB" for d in range(1, 31))
+WIDE = "item_id,store_id,d_1,d_2,d_3\nA,S,1,2,3\nB,S,0,0,1\n"
+LINES = HEAD + "1/2/2024 8:26,A,W,3\n1/2/2024 9:00,A,W,2\n13/2/2024 9:00,A,W,-1\n"
+WEEKS = HEAD + "".join(f"2024-01-{d:02},A,W,3\n" for d in range(1, 30, 7))
+
+FILES = {
+    "no demand": (GOOD.replace("demand", "howmany", 1), "no column `demand`"),
+    "no date": (GOOD.replace("date", "when", 1), "no column `date`"),
+    "nan": (GOOD.replace(",3\n", ",nan\n", 1), "`demand` is `nan`"),
+    "infinite": (GOOD.replace(",3\n", ",inf\n", 1), "`demand` is `inf`"),
+    "negative": (GOOD.replace(",3\n", ",-3\n", 1), "`demand` is `-3`"),
+    "text": (GOOD.replace(",3\n", ",many\n", 1), "`demand` is `many`"),
+    "empty demand": (GOOD.replace(",3\n", ",\n", 1), "`demand` is missing"),
+    "comma": (GOOD.replace(",3\n", ',"3,5"\n', 1), "`demand` is `3,5`"),
+    "no sku": (GOOD.replace(",A,", ",,", 1), "`sku` is missing"),
+    "no such day": (GOOD.replace("01-30", "01-32", 1), "`2024-01-32`, not a day"),
+    "an hour": (GOOD.replace("01-30,", "01-30 10:00,", 1), "not a day"),
+    "repeat": (GOOD + "2024-01-30,B,W,1\n", "are both B@W on 2024-01-30"),
+    "gap": (GOOD.replace("2024-01-05,A,W,1\n", ""), "have no row"),
+    "wrong year": (GOOD + "2204-01-01,B,W,1\n", "have no row"),
+    "weeks": (WEEKS + WEEKS.removeprefix(HEAD).replace(",A,", ",B,"), "have no row"),
+    "one day": (HEAD + "2024-01-01,A,W,1\n", "all rows are of one day"),
+    "no rows": (HEAD, "a header and no rows"),
+    "short line": (GOOD + "2024-01-31,A\n", "2 cells, the header has 4"),
+    "long line": (GOOD + "2024-01-31,A,W,1,1\n", "5 cells, the header has 4"),
+    "twice": (GOOD.replace("warehouse", "demand", 1), "two columns are called `demand`"),
+    "lead time": (GOOD.replace("warehouse", "leadtime", 1), "nobody reads the column `leadtime`"),
+    "per SKU": ("date,SKU9,SKU7\n2024-01-01,1,2\n2024-01-02,1,2\n", "no column `sku`, `demand`"),
+    "sep": ("sep=;\n" + GOOD.replace(",", ";"), "begins with `sep=;`"),
+    "empty": ("", "is empty"),
+    "zip": (b"PK\x03\x04...", "is an Excel or zip file"),
+    "gzip": (gzip.compress(GOOD.encode()), "is compressed by gzip"),
+    "utf-16": (GOOD.encode("utf-16"), "UTF-16"),
+    "utf-16 bare": (GOOD.encode("utf-16-le"), "UTF-16"),
+    "latin-1": (GOOD.replace("A", "Ä").encode("latin-1"), "not UTF-8 text"),
+    "bytes": (bytes(range(128, 256)), "neither Parquet nor UTF-8 CSV"),
+    "parquet": (b"PAR1" + bytes(100), "damaged or truncated Parquet"),
+    "lines": (LINES, "`1/2/2024 8:26`, not a day"),
+    "wide hole": (WIDE.replace("d_2", "d_9"), "no column `d_2`, but `d_3`"),
+    "wide repeat": (WIDE.replace("B,S", "A,S"), "are the same SKU and warehouse"),
+    "wide text": (WIDE.replace("0,0", "0,x"), "`d_2` is `x`"),
+    "wide near miss": (WIDE.replace("store_id", "Price"), "nobody reads the column `Price`"),
+}  # fmt: skip
+HINTS = {
+    "weeks": "7 days apart", "per SKU": "one column per SKU", "sep": "drop that first line",
+    "gzip": "name it f.csv.gz", "latin-1": "--encoding", "lines": "date_format=%d/%m/%Y %H:%M",
+    "repeat": "--sum", "an hour": "--sum", "lead time": "data.columns.lead_time=leadtime",
+}  # fmt: skip
+WORDS = [
+    (["data.gaps=maybe"], "data.gaps"),
+    (["data.options.pair=3"], "no option `pair`"),
+    (["data.options.pairs=many"], "data option `pairs` is 'many'"),
+    (["data.options.start=2020-01-01"], "`start` is for wide files"),
+    (["data.options.returns=net"], "returns is `net`"),
+    (["data.options.returns=keep", "data.options.sum_lines=true"], "returns is `keep`"),
+    (["data.options.encoding=klingon"], "no encoding `klingon`"),
+    (["data.options.date_format=%d.%m.%Y"], "not a day"),
+    (["data.columns.demnd=x"], "unknown name `demnd`"),
+    (["data.columns.demand=x"], "no column `x`"),
+    (['data.ahead=["demand"]'], "`demand` cannot be a feature column"),
+    (['data.ahead=["promo"]'], "no column `promo`"),
+    (["data.colums.demand=x"], "data.colums"),
+]
+
+
+def refused(monkeypatch, capsys, *words: str) -> tuple[str, str]:
+    """The one line and the hint of a command that is refused."""
+    monkeypatch.setattr(sys, "argv", ["invrl", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    typed = capsys.readouterr()
+    line, _, hint = typed.err.partition("\n\nhint: ")
+    assert (stop.value.code, typed.out) == (2, "")
+    assert line.startswith("error: ") and "\n" not in line and hint.strip()
+    return line, hint
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_bad_file(tmp_path, monkeypatch, capsys, name):
+    content, message = FILES[name]
+    monkeypatch.chdir(tmp_path)
+    Path("f.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    line, hint = refused(monkeypatch, capsys, "data", "import", "f.csv", "--out", "new.parquet")
+    assert message in line and HINTS.get(name, "") in hint
+    assert [path.name for path in tmp_path.iterdir()] == ["f.csv"]
+
+
+@pytest.mark.parametrize(("words", "message"), WORDS)
+def test_a_bad_setting(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    Path("f.csv").write_text(GOOD)
+    line, _ = refused(monkeypatch, capsys, "data", "import", "f.csv", "--out", "new.parquet", *words)
+    assert message in line
+
+
+def test_a_return_needs_a_rule(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("f.csv").write_text(LINES)
+    words = ("data", "import", "f.csv", "--out", "new.parquet", "--sum", "--date-format", "%d/%m/%Y %H:%M")
+    line, hint = refused(monkeypatch, capsys, *words)
+    assert "line 4: `demand` is `-1`, a return" in line and "data.options.returns=net" in hint
