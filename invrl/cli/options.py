@@ -110,8 +110,10 @@ def _pointed(config: Config, name: str | None, words: Iterable[str], data: str) 
 def name_unread(data: Data) -> None:
     """Say which columns of the file nobody reads."""
     from invrl.cli.console import say
-    from invrl.sources.files import unread_columns
+    from invrl.sources.files import is_undated, unread_columns
 
+    if data.source == "file" and is_undated(data.path, data):
+        say("d_1 is taken for 2024-01-01: data.options.start=DAY says when it is")
     spare = unread_columns(data.path, data) if data.source == "file" else []
     if spare:
         some = ", ".join(spare[:MANY]) + (f" and {len(spare) - MANY} more" if len(spare) > MANY else "")

@@ -89,6 +89,13 @@ def read_panel(
     return panel.take(np.sort(np.random.default_rng(0).choice(panel.pairs, pairs, replace=False)))
 
 
+def is_undated(path: str | Path, data: Any) -> bool:
+    """Does nothing say when the days of a wide file are?"""
+    file = open_table(path, str(data.options.get("encoding", "utf-8")))
+    told = data.options.get("start") or file.path.with_name("calendar.csv").exists()
+    return is_wide(file) and not told
+
+
 def unread_columns(path: str | Path, data: Any) -> list[str]:
     """The file's columns that `read_panel` leaves alone.
 

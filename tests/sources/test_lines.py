@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from invrl.sources.files import read_panel
+from invrl.config.schema import Data
+from invrl.sources.files import is_undated, read_panel
 
 LINES = """date,sku,warehouse,demand
 1.2.2024 8:26,B,W,3
@@ -34,6 +35,8 @@ def test_lines_are_added_up_by_day_and_returns_by_rule(tmp_path, returns, first)
 
 def test_a_slice_of_a_wide_file_keeps_its_dates(tmp_path):
     (tmp_path / "f.csv").write_text(WIDE)
+    assert is_undated(tmp_path / "f.csv", Data())
+    assert not is_undated(tmp_path / "f.csv", Data(options={"start": "2011-01-29"}))
     assert read_panel(tmp_path / "f.csv", start="2011-01-29").start == np.datetime64("2016-03-28")
     (tmp_path / "calendar.csv").write_text("date,d\n2011-01-29,d_1\n2011-01-30,d_2\n")
     assert read_panel(tmp_path / "f.csv").start == np.datetime64("2016-03-28")
