@@ -1,17 +1,38 @@
-"""The chunk of DDPG and PPO: updates in a scan, data-parallel over the devices."""
+"""What DDPG and PPO share: their set-up, and their chunk, updates in a scan over all devices at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from invrl.algorithms.batches import Share, shares
 from invrl.algorithms.contract import Metrics, Problem, Update
+from invrl.config.schema import Config
 from invrl.devices import placement
 from invrl.metrics import Prices
+from invrl.policies.network import Policy
+
+
+class Learner(NamedTuple):
+    """What is fixed while learning."""
+
+    policy: Policy
+    critic: Any  # Critic of DDPG, Value of PPO
+    config: Config
+    batch: list[Share]
+    workers: placement.Workers
+
+
+def make_learner(problem: Problem, settings: Any, critic: Any) -> Learner:
+    """From the algorithm's section of the config: the pairs of an update, and the devices they are on."""
+    batch = shares(problem, settings.batch_pairs, settings.copies)
+    workers = placement.Workers(problem.train.groups[0].devices)
+    return Learner(problem.policy, critic, problem.config, batch, workers)
+
 
 Iterate = Callable[[Any, Any, Prices, Any, Array], tuple[Any, Metrics]]
 """One update on one device: (state, hyper, prices, this device's episodes per group, its key of this

@@ -19,15 +19,13 @@ from flax import struct
 from jax import Array, lax
 
 from invrl.algorithms import replay as ring
-from invrl.algorithms.batches import Share, shares
-from invrl.algorithms.chunk import data_parallel
+from invrl.algorithms.chunk import Learner, data_parallel, make_learner
 from invrl.algorithms.contract import Algorithm, Hyper, Metrics, Problem, Update
-from invrl.algorithms.critics import Critic, make_critic
+from invrl.algorithms.critics import make_critic
 from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rollout_rows, rows
 from invrl.algorithms.optimizer import adam, cosine, follow
 from invrl.algorithms.replay import Replay
 from invrl.algorithms.returns import Units, discounts, following, td_target
-from invrl.config.schema import Config
 from invrl.devices.placement import Workers
 from invrl.metrics import Prices
 from invrl.policies.network import Policy, View
@@ -66,27 +64,14 @@ class State(struct.PyTreeNode):
         return self.networks.actor
 
 
-class Learner(NamedTuple):
-    """What is fixed while learning."""
-
-    policy: Policy
-    critic: Critic
-    config: Config
-    batch: list[Share]
-    workers: Workers
-
-
-def make_learner(problem: Problem) -> Learner:
-    config, policy = problem.config, problem.policy
-    ddpg, activation = config.ddpg, config.network.activation
-    critic = make_critic(policy, ddpg.hidden, activation, ddpg.layer_norm)
-    batch = shares(problem, ddpg.batch_pairs, ddpg.copies)
-    return Learner(policy, critic, config, batch, Workers(problem.train.groups[0].devices))
+def learner_of(problem: Problem) -> Learner:
+    ddpg, activation = problem.config.ddpg, problem.config.network.activation
+    return make_learner(problem, ddpg, make_critic(problem.policy, ddpg.hidden, activation, ddpg.layer_norm))
 
 
 def init(problem: Problem, hyper: Hyper, key: Array) -> State:
     """Target networks start equal to the online ones, the replay buffer empty."""
-    learner = make_learner(problem)
+    learner = learner_of(problem)
     key_actor, key_critic, key = jax.random.split(key, 3)
     actor, critic = learner.policy.init(key_actor), learner.critic.init(key_critic)
     moments = adam(0.0, 1.0).init
@@ -108,7 +93,7 @@ def _empty_replay(problem: Problem, learner: Learner) -> Replay:
 
 def update(problem: Problem) -> Update:
     """`train.evaluate_every` updates in one scan."""
-    learner = make_learner(problem)
+    learner = learner_of(problem)
 
     def iterate(
         state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...], key: Array

@@ -21,14 +21,12 @@ import optax
 from flax import struct
 from jax import Array, lax
 
-from invrl.algorithms.batches import Share, shares
-from invrl.algorithms.chunk import data_parallel
+from invrl.algorithms.chunk import Learner, data_parallel, make_learner
 from invrl.algorithms.contract import Algorithm, Hyper, Metrics, Problem, Update
-from invrl.algorithms.critics import Value, make_value
+from invrl.algorithms.critics import make_value
 from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rows
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.algorithms.returns import Units, discounts, explained_variance, gae
-from invrl.config.schema import Config
 from invrl.devices.placement import Workers
 from invrl.metrics import Prices
 from invrl.policies.network import Policy, View
@@ -53,16 +51,6 @@ class State(struct.PyTreeNode):
         return self.networks.actor
 
 
-class Learner(NamedTuple):
-    """What is fixed while learning."""
-
-    policy: Policy
-    value: Value
-    config: Config
-    batch: list[Share]
-    workers: Workers
-
-
 class Sample(NamedTuple):
     """Transitions with what the surrogate needs of the policy that made them; rows."""
 
@@ -75,25 +63,23 @@ class Sample(NamedTuple):
     weight: Array  # [n] of the pair; 0 where the transition is incomplete
 
 
-def make_learner(problem: Problem) -> Learner:
-    config, policy = problem.config, problem.policy
-    value = make_value(policy, config.ppo.hidden, config.network.activation)
-    batch = shares(problem, config.ppo.batch_pairs, config.ppo.copies)
-    return Learner(policy, value, config, batch, Workers(problem.train.groups[0].devices))
+def learner_of(problem: Problem) -> Learner:
+    ppo, activation = problem.config.ppo, problem.config.network.activation
+    return make_learner(problem, ppo, make_value(problem.policy, ppo.hidden, activation))
 
 
 def init(problem: Problem, hyper: Hyper, key: Array) -> State:
-    learner = make_learner(problem)
+    learner = learner_of(problem)
     key_actor, key_value, key = jax.random.split(key, 3)
     log_std = jnp.log(jnp.asarray(hyper.initial_std, jnp.float32))
-    networks = Networks(learner.policy.init(key_actor), log_std, learner.value.init(key_value))
+    networks = Networks(learner.policy.init(key_actor), log_std, learner.critic.init(key_value))
     units = Units(jnp.zeros(()), jnp.ones(()))
     return State(networks, adam(0.0, 1.0).init(networks), units, key, jnp.zeros((), jnp.int32))
 
 
 def update(problem: Problem) -> Update:
     """`train.evaluate_every` updates in one scan."""
-    learner = make_learner(problem)
+    learner = learner_of(problem)
 
     def iterate(
         state: State, hyper: Hyper, price: Prices, episodes: tuple[Episode, ...], key: Array
@@ -138,7 +124,7 @@ def assess(learner: Learner, hyper: Hyper, units: Units, networks: Networks, see
     """A trajectory as rows, with the value of its states and the advantage of its actions."""
     terminal = learner.config.train.terminal
     view = jax.tree.map(rows, seen.view)
-    value = learner.value.value(networks.value, view.inputs.T).reshape(seen.reward.shape)
+    value = learner.critic.value(networks.value, view.inputs.T).reshape(seen.reward.shape)
     discount = discounts(seen.learn, hyper.gamma, terminal)
     advantage = gae(units.shrink(seen.reward), value, discount, seen.learn, hyper.trace)
     probability = log_prob(seen.noise, networks.log_std)
@@ -201,7 +187,7 @@ def surrogate_loss(
     change = log_prob(noise, networks.log_std) - sample.log_prob
     ratio = jnp.exp(change)
     gain = clipped_surrogate(ratio, sample.advantage, hyper.clip)
-    value = learner.value.value(networks.value, view.inputs)
+    value = learner.critic.value(networks.value, view.inputs)
     error = (value - sample.value_target) ** 2
     spread = entropy(networks.log_std)
     loss = (share * (hyper.value_weight * error - gain - bonus * spread)).sum()

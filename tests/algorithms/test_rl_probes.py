@@ -15,7 +15,9 @@ from builders import floats, make_experiment, observation, poisson_panel
 
 from invrl import registry
 from invrl.algorithms import ddpg, experience, ppo
+from invrl.algorithms.chunk import Learner
 from invrl.algorithms.contract import Problem, compiled
+from invrl.algorithms.critics import Critic
 from invrl.algorithms.optimizer import adam
 from invrl.devices import placement
 from invrl.devices.placement import Workers
@@ -169,11 +171,11 @@ def view(inputs: Any) -> View:
 BATCH = ddpg.Transition(view([[2]]), floats([1]), floats([1]), floats([0.5]), view([[3]]), floats([1]))
 
 
-def learner() -> ddpg.Learner:
+def learner() -> Learner:
     policy = small("ddpg", 20).policy._replace(net=lambda theta, inputs: theta * inputs[:1], start=(1.0,))
     value = lambda w, inputs, aim: w * (inputs[0] + aim)
-    critic = ddpg.Critic(lambda key: None, value)
-    return ddpg.Learner(policy, critic, probes.make_config(), [], Workers(1))
+    critic = Critic(lambda key: None, value)
+    return Learner(policy, critic, probes.make_config(), [], Workers(1))
 
 
 def networks(target_actor: float = 0.25, target_critic: float = 4.0) -> ddpg.Networks:
