@@ -66,8 +66,6 @@ def make(
 
 invrl data import sales.csv --out shop.parquet --column demand=qty --gaps zero
 
-invrl data import raw.csv --out shop.parquet --ahead promo --static city
-
 invrl data import lines.csv --out shop.parquet --sum --returns net --date-format '%m/%d/%Y %H:%M'""",
 )
 def import_(
