@@ -75,7 +75,7 @@ def _print(result: Any, format: str) -> None:
             emit(rows, title=title)
         else:
             print(f"{title}\n{render(rows, format)}\n")
-    title = f"{result.split}: {result.pairs:,} pairs, {result.demand} demand; {said(result.objective)}"
+    title = f"{result.split}: {result.pairs:,} pairs, {result.demand} demand\n{said(result.objective)}"
     if format == "table":
         emit(comparison.absolute_rows(result), title=title)
     else:

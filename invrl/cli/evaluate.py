@@ -59,7 +59,7 @@ def evaluate(
     objective = objectives.pop() if len(objectives) == 1 else "objective: each run's own"
     columns = {name: None for row in rows for name in row}
     rows = [{name: row.get(name) for name in columns} for row in rows]
-    emit(rows, format=format, json_flag=json, out=out, title=f"{split} days; {objective}")
+    emit(rows, format=format, json_flag=json, out=out, title=f"{split} days\n{objective}")
     say(COVERS)
     if "vs it (%)" in columns:
         say("vs it: the run above minus the incumbent, paired; points, days, and the objective in per cent")

@@ -146,7 +146,7 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     rows = [_row(name, split, main) for name in split["policies"]]
     objective = said(priced_for(run.config, content["stockout_price"]))
     title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
-    emit(rows, title=f"{title}; {objective}")
+    emit(rows, title=f"{title}\n{objective}")
     say(f"± half a 95 % interval, clustered by SKU; * significant; {COVERS}", "dim")
     say(f"vs it: the objective of {main} against the row's, paired", "dim")
     say("at equal SR: turnover against it, its safety stock moved to the same stockout rate", "dim")
