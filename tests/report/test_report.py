@@ -320,16 +320,13 @@ def test_a_run_without_anything_learned_still_makes_a_page(tmp_path: Path) -> No
     assert tags.ids["grid"] and tags.ids["pairs"] and not tags.ids["learning"] and not tags.ids["policy"]
 
 
-def test_a_form_of_one_s_own_has_its_colour_words_and_coefficients(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(registry.HEADS, "mine", PIL_COEFF._replace(puts_out="my numbers", tells="As I say."))
-    run = finished(tmp_path, "train.updates=5", "baseline.beside=[]", reg="mine")
-    one = gather([run], None, "test", 0)
-    made = page.render(one)
-    assert "the network puts out my numbers" in made and "As I say." in made
-    assert facts.form_ink("mine") in facts.INKS and facts.form_ink("not loaded") == "text"
-    assert "coefficients by feature" in made and "forecast to arrival" in made
+def test_a_form_of_one_s_own_has_its_colour_and_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert facts.head_of("mine") is None and facts.form_ink("mine") == "text"
+    assert headline._form("mine") == "a form of its own"
+    monkeypatch.setitem(registry.HEADS, "mine", PIL_COEFF._replace(puts_out="my numbers"))
+    assert facts.head_of("mine").coefficients == PIL_COEFF.coefficients
+    assert facts.form_ink("mine") in facts.INKS
+    assert headline._form("mine") == "the network puts out my numbers"
 
 
 def test_forms_come_in_the_paper_s_order_and_new_ones_behind() -> None:
