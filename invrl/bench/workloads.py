@@ -17,6 +17,7 @@ import numpy as np
 
 from invrl import registry
 from invrl.algorithms.contract import Problem, compiled
+from invrl.baselines.contract import FORECASTS
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.config.schema import Config, Network
 from invrl.demand.episodes import Columns, Dataset, Group, Window, build_episode
@@ -82,7 +83,7 @@ def _random_block(pairs: int, days: int, period: int, seed: int = 0) -> Episode:
         "lead_time": np.broadcast_to(lead_time, (cycles, pairs)),
         "features": rng.standard_normal((cycles, FEATURES, pairs), np.float32),
         "regressors": np.broadcast_to(scale, (cycles, 4, pairs)),
-        "level": np.broadcast_to(scale, (cycles, pairs)),
+        "demand_rate": np.broadcast_to(scale, (cycles, pairs)),
         "scale": scale,
         "spread": np.sqrt(scale),
         "initial": initial,
@@ -104,10 +105,10 @@ def _bytes(dataset: Dataset, *more: str) -> float:
 
 def base_stock(dataset: Dataset, config: Config) -> Work:
     """Forward rollout of a base-stock policy at one safety factor."""
-    config = replace(config, baseline=replace(config.baseline, forecast="mean"))
     rule = classical(INCUMBENT, config)
+    numbers = np.array([[1.0], [FORECASTS.index("mean")]], np.float32)
     simulate = make_simulate(Rule(lambda z, _, seen: rule.act(None, z, seen)), config)
-    return Work(lambda: simulate(np.ones((1, 1), np.float32), dataset), 0.0, _bytes(dataset))
+    return Work(lambda: simulate(numbers, dataset), 0.0, _bytes(dataset))
 
 
 def network(dataset: Dataset, config: Config) -> Work:

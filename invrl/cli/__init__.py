@@ -60,6 +60,7 @@ def main() -> None:
     try:
         _run()
         sys.stdout.flush()
+        sys.exit(0)
     except BrokenPipeError:  # the reader has seen enough, as `head` does: not a failure of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(CUT_OFF)

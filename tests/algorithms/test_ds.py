@@ -135,7 +135,7 @@ def test_large_and_small_groups_count_by_their_weight(monkeypatch: pytest.Monkey
     )  # fmt: skip
     update = compiled(ds.DS, experiment.problem)
     state = ds.DS.init(experiment.problem, ds.DS.hyper(experiment.config), jax.random.key(0))
-    still = ds.Hyper(0.0, 0.0, 1.0)
+    still = ds.DS.hyper(experiment.config)._replace(learning_rate=0.0, final_learning_rate=0.0)
     price = prices(experiment.config.objective)
     _, metrics = update(placement.replicate(state, 2), still, price)
     everyone = costs(experiment, state.params, soft=True)

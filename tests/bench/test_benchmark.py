@@ -224,7 +224,6 @@ def bench(
         monkeypatch.setattr(sys, "argv", ["invrl", "bench", *words])
         with pytest.raises(SystemExit) as stop:
             main()
-            sys.exit(0)
         printed = capsys.readouterr()
         return int(stop.value.code or 0), printed.out, printed.err
 

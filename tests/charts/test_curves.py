@@ -69,7 +69,6 @@ def invrl(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
         monkeypatch.setattr(sys, "argv", ["invrl", "runs", "plot", *words])
         with pytest.raises(SystemExit) as stop:
             main()
-            sys.exit(0)
         return int(stop.value.code or 0), *capsys.readouterr()
 
     return run

@@ -39,7 +39,6 @@ def invrl(monkeypatch, capsys, tmp_path) -> Callable[..., Run]:
         monkeypatch.setattr(sys, "argv", ["invrl", "data", *words])
         with pytest.raises(SystemExit) as stop:
             main()
-            sys.exit(0)
         captured = capsys.readouterr()
         return Run(int(stop.value.code or 0), captured.out, captured.err)
 

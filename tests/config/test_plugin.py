@@ -90,7 +90,6 @@ def test_trained_and_tuned_as_typed(plugin, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["invrl", command, *words, "--plugin", str(plugin)])
         with pytest.raises(SystemExit) as stop:
             main()
-            sys.exit(0)
         assert not stop.value.code, capsys.readouterr().err
 
     invrl("train", *words, "--name", "run")

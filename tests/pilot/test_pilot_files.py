@@ -111,7 +111,6 @@ BAD_FILES = {
     "start after end": (HEAD + rows(start="2024-02-01"), "u0 starts on 2024-02-01", "not yet treated"),
     "one treated": (HEAD + rows(treated=1), "starts on 2024-01-03 has 1 cluster:", "finer clusters"),
     "one control": (HEAD + rows(controls=1), "the control group has 1 cluster:", "finer clusters"),
-    "constant": (HEAD + rows().replace(",1,", ",0,"), "stockout is 0 for every unit", "right column"),
 }  # fmt: skip
 
 

@@ -51,7 +51,6 @@ def invrl(monkeypatch, capsys, folder) -> Callable[..., Typed]:
         monkeypatch.setattr(sys, "argv", ["invrl", "recommend", *words])
         with pytest.raises(SystemExit) as stop:
             main()
-            sys.exit(0)
         captured = capsys.readouterr()
         return Typed(int(stop.value.code or 0), captured.out, captured.err)
 
@@ -124,7 +123,6 @@ def test_explain_knows_every_form(tmp_path, monkeypatch, capsys, reg):
     monkeypatch.setattr(sys, "argv", ["invrl", *words, "--json"])
     with pytest.raises(SystemExit):
         main()
-        sys.exit(0)
     found = json.loads(capsys.readouterr().out)["explain"]
     lost = found["expected_lost"] if reg != "halves" else 0.0
     assert reg == "halves" or lost > 0

@@ -347,7 +347,6 @@ def invrl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
         monkeypatch.setattr(sys, "argv", ["invrl", "report", *map(str, words)])
         with pytest.raises(SystemExit) as stop:
             main()
-            sys.exit(0)
         captured = capsys.readouterr()
         assert captured.out == ""
         return int(stop.value.code or 0), captured.err
