@@ -19,7 +19,7 @@ from jax import Array, lax
 from invrl.algorithms.batches import chosen_blocks, shares
 from invrl.algorithms.contract import Algorithm, Hyper, Problem, Update
 from invrl.algorithms.optimizer import adam, cosine
-from invrl.algorithms.recombination import recombined, refuse_unlike
+from invrl.algorithms.recombination import recombiner
 from invrl.config.schema import Config
 from invrl.devices import placement
 from invrl.metrics import Prices, day_cost, shadow_price
@@ -71,8 +71,7 @@ def update(problem: Problem) -> Update:
     config, policy = problem.config, problem.policy
     devices = [group.devices for group in problem.train.groups]
     batches = shares(problem, config.ds.batch_pairs)
-    if config.ds.recombine:
-        refuse_unlike(problem)
+    fresh = recombiner(problem)
 
     def weighted_cost(params, episode, price):
         cost = episode_cost(params, policy, episode, price, config, soft=True)
@@ -80,16 +79,15 @@ def update(problem: Problem) -> Update:
 
     def gradient(shared, episode):
         params, price, key = shared
-        if config.ds.recombine:
-            episode = recombined(key, episode, config.ds.copies)
+        episode = fresh(key, episode)
         (cost, weight), grads = jax.value_and_grad(weighted_cost, has_aux=True)(params, episode, price)
         return cost, weight, grads
 
     def step(episodes, hyper, price, state, _):
-        fresh = jax.random.fold_in(jax.random.fold_in(state.key, state.step), 1)
+        key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), 1)
         sums = [
             placement.sum_blocks(
-                gradient, (state.params, price, jax.random.fold_in(fresh, g)), episode, devices[g],
+                gradient, (state.params, price, jax.random.fold_in(key, g)), episode, devices[g],
                 chosen_blocks(state.key, state.step, g, batches[g]),
             )
             for g, episode in enumerate(episodes)

@@ -6,6 +6,8 @@ so that nothing it sees contradicts the demand it meets. Only training episodes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,15 @@ from invrl.errors import InvrlError
 from invrl.simulator import Episode
 
 SEEN = ("features", "demand_rate", "lead_time", "active", "measured", "initial", "scale", "spread", "weight")
+
+
+def recombiner(problem: Problem) -> Callable[[Array, Episode], Episode]:
+    """(key, block) -> the block that an update rolls out; as it is where `ds.recombine` is off."""
+    ds = problem.config.ds
+    if not ds.recombine:
+        return lambda key, episode: episode
+    refuse_unlike(problem)
+    return lambda key, episode: recombined(key, episode, ds.copies)
 
 
 def refuse_unlike(problem: Problem) -> None:

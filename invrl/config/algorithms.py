@@ -37,7 +37,7 @@ class DS:
     recombine: bool = False
     """Draw each cycle's demand from a random training pair (independent days, pairs alike)."""
     copies: Times = 1
-    """Recombined copies of each pair in an update; without `recombine` they say nothing new."""
+    """Recombined copies of each pair in an update; nothing without `recombine`."""
 
 
 @dataclass(frozen=True)

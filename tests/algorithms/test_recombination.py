@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import make_experiment, poisson_panel
 
-from invrl.algorithms.recombination import recombined, refuse_unlike
+from invrl.algorithms.recombination import recombined, recombiner
 from invrl.errors import InvrlError
 
 WORDS = (
@@ -31,4 +31,10 @@ def test_every_cycle_keeps_its_demands_and_padding_stays_out() -> None:
 
 def test_pairs_that_look_different_are_refused() -> None:
     with pytest.raises(InvrlError, match="the pairs differ"):
-        refuse_unlike(make_experiment(poisson_panel(60, 5), *WORDS).problem)
+        recombiner(make_experiment(poisson_panel(60, 5), *WORDS, "ds.recombine=true").problem)
+
+
+def test_off_leaves_the_block_alone() -> None:
+    problem = make_experiment(poisson_panel(60, 5), *WORDS).problem
+    block = problem.train.groups[0].episode
+    assert recombiner(problem)(jax.random.key(0), block) is block
