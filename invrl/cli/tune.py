@@ -64,6 +64,7 @@ def tune(
 
     placement.prepare()
     from invrl.cli.options import load_config
+    from invrl.runs.writing import checked_name, only_writer
     from invrl.training import session
     from invrl.tuning import search, study
 
@@ -73,17 +74,23 @@ def tune(
     experiment = session.load_experiment(base)
     plan = study.Plan(experiment.config, lines, sampler, halving, experiment.panel.fingerprint())
     _check_scores(plan)
-    found = study.open_study(out / (name or f"tune-{base.algo}-{base.reg}"), plan)
+    found = study.open_study(out / checked_name(name or f"tune-{base.algo}-{base.reg}"), plan)
+    with only_writer(found.path):
+        _go_on(found, trials, seeds, _executor(executor, experiment.panel), quiet)
+        runs = search.finish(found, experiment.panel)
+    _show(found, runs, json)
+
+
+def _go_on(found: Any, trials: int, seeds: int, executor: Any, quiet: bool) -> None:
+    from invrl.tuning import search
+
     if not quiet:
         _describe(found, trials, seeds)
-    watch = _watch(found, trials, seeds, quiet)
     try:
-        search.search(found, trials, seeds, _executor(executor, experiment.panel), watch)
+        search.search(found, trials, seeds, executor, _watch(found, trials, seeds, quiet))
     except KeyboardInterrupt:
         say("interrupted; run the same command again to go on")
         raise
-    runs = search.finish(found, experiment.panel)
-    _show(found, runs, json)
 
 
 def _space(config: str | None, algo: str, words: list[str], only: bool) -> Any:

@@ -30,6 +30,7 @@ from invrl.config import reading
 from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 from invrl.runs import strict
+from invrl.runs.writing import append_line, checked_name
 from invrl.tables.whole import whole_file, write_text
 
 SCHEMA = 1
@@ -80,8 +81,7 @@ class Run:
         write_json(self.path / name, content)
 
     def log(self, record: dict[str, float]) -> None:
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(strict.text(record) + "\n")
+        append_line(self.path / "metrics.jsonl", record)
 
     def metrics(self) -> list[dict[str, float]]:
         """The logged evaluations; a line cut off by a kill is left out, a number that was none is NaN."""
@@ -121,6 +121,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Run:
     """A new directory `<out>/<name>-<id>/`; never an old one."""
+    checked_name(name)
     while True:
         run = Run(out / f"{name}-{secrets.token_hex(3)}")
         try:

@@ -23,6 +23,7 @@ from invrl.experiment import Experiment
 from invrl.metrics import Prices, prices, repriced
 from invrl.runs import checkpoints, directory
 from invrl.runs.directory import Run
+from invrl.runs.writing import only_writer
 from invrl.scoring import results
 from invrl.scoring.objectives import priced_for, tree
 from invrl.scoring.rules import Rule, classical, learned
@@ -89,6 +90,11 @@ def train(experiment: Experiment, run: Run, watch: Watch, loop: Loop | None = No
     Args:
         loop: a checkpoint's, to go on from there; None starts anew.
     """
+    with only_writer(run.path):
+        return _train(experiment, run, watch, loop)
+
+
+def _train(experiment: Experiment, run: Run, watch: Watch, loop: Loop | None) -> dict[str, Any]:
     began = time.perf_counter()
     if experiment.config.algo in registry.BASELINES:
         return _finish_baseline(experiment, run)
@@ -118,11 +124,10 @@ def resume(run: Run, config: Config, watch: Watch) -> dict[str, Any]:
     known = run.read("manifest.json")["data_fingerprint"]
     if experiment.panel.fingerprint() != known:
         raise InvrlError(f"the data of {run.name} changed since it began", hint="train a new run on it")
-    if config.algo in registry.BASELINES or not run.last.exists():
-        return train(experiment, run, watch)
-    loop = checkpoints.load(run.last, trainer.start(experiment))
-    run.forget_after(int(loop.update))
-    return train(experiment, run, watch, loop)
+    with only_writer(run.path):
+        loop = checkpoints.load(run.last, trainer.start(experiment)) if run.last.exists() else None
+        run.forget_after(int(loop.update) if loop else 0)
+        return _train(experiment, run, watch, loop)
 
 
 def _refuse_finished(run: Run, experiment: Experiment) -> None:

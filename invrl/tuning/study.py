@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from invrl.config.schema import Config
 from invrl.errors import InvrlError
 from invrl.runs import checkpoints, strict
 from invrl.runs.directory import read_lines, write_json
+from invrl.runs.writing import append_line
 from invrl.scoring.objectives import PRICES
 from invrl.tuning.lanes import Job
 from invrl.tuning.space import ADAPTIVE, BATCH, SAMPLERS, Dimension, History, most, parse
@@ -76,15 +76,7 @@ class Study:
 
     def append(self, name: str, record: dict[str, Any]) -> None:
         """Add a line; what a kill left of the one before is cut off first."""
-        path = self.path / name
-        with path.open("a+b") as file:
-            file.seek(0)
-            content = file.read()
-            if content and not content.endswith(b"\n"):
-                file.truncate(content.rfind(b"\n") + 1)
-            file.write(strict.text(record).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path / name, record)
 
     def curve(self, trial: int, seed: int) -> Path:
         return self.path / "curves" / f"{trial:04d}-{seed}.jsonl"
