@@ -148,12 +148,18 @@ def _refuse_non_finite(metrics: dict[str, float], update: int, config: Config) -
     if bad:
         raise InvrlError(
             f"training diverged: {bad[0]} is not finite at update {update}",
-            hint=f"try a third of the learning rate: {gentler(config)}; the last checkpoint is intact",
+            hint=f"try {_lower_rate(config)}; the last checkpoint is intact",
             exit_code=DIVERGED,
         )
 
 
-def gentler(config: Config) -> str:
-    """`ds.learning_rate=0.001`: the algorithm's learning rates at a third of what they are."""
-    rates = {k: v for k, v in vars(getattr(config, config.algo)).items() if k.endswith("learning_rate")}
-    return " ".join(f"{config.algo}.{k}={v / 3:.2g}" for k, v in rates.items() if not k.startswith("final"))
+def _lower_rate(config: Config) -> str:
+    """`ds.learning_rate=0.001`: a third of each learning rate that the algorithm has."""
+    section = getattr(config, config.algo, None)
+    rates = [
+        name
+        for name in (vars(section) if section else ())
+        if name.endswith("learning_rate") and "final" not in name
+    ]
+    words = [f"{config.algo}.{name}={getattr(section, name) / 3:.2g}" for name in rates]
+    return " ".join(words) or "a lower learning rate"
