@@ -81,6 +81,7 @@ def test_without_its_plugin_a_section_is_refused():
     assert type(reading.build({})) is Config
 
 
+@pytest.mark.slow
 def test_trained_and_tuned_as_typed(plugin, tmp_path, monkeypatch, capsys):
     words = [*SMALL, "train.updates=5", "--algo", "ds3", "--reg", "base", "--out", str(tmp_path), "--quiet"]
 

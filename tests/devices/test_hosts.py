@@ -42,8 +42,11 @@ def together(devices: int, *words: str, count: int = 2) -> list[str]:
 
 @pytest.mark.parametrize(
     ("algo", "devices", "tolerance"),
-    [("ds", 2, 1e-3), ("ddpg", 1, 1e-4)],
-    ids=["ds, four devices", "ddpg, two devices"],  # DDPG explores with the noise of so many devices
+    [("ds", 2, 1e-2), pytest.param("ddpg", 1, 1e-4, marks=pytest.mark.slow)],
+    ids=[
+        "ds, four devices",
+        "ddpg, two devices",
+    ],  # sums in another order; DDPG explores with the noise of so many devices
 )
 def test_two_hosts_train_as_one(algo: str, devices: int, tolerance: float, tmp_path: Path) -> None:
     words = ("train", "--algo", algo, "--reg", "base", "--quiet", *WORDS)
