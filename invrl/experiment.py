@@ -9,10 +9,11 @@ import numpy as np
 from invrl import registry
 from invrl.algorithms.contract import Problem
 from invrl.config.schema import Config
-from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_dataset, scale_of
+from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_dataset
 from invrl.demand.features import Normaliser, fit_normaliser
 from invrl.demand.panel import Panel
 from invrl.demand.pieces import Feed, Pieces
+from invrl.demand.scale import scale_of
 from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply
 from invrl.devices import placement

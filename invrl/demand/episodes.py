@@ -86,19 +86,6 @@ class Columns(NamedTuple):
     weight: Array  # [B]
 
 
-def scale_of(panel: Panel, days: slice) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, standard deviation) [N] of daily demand on some days, units a day.
-
-    A panel that knows its mean demand keeps it. Else the mean is at least one unit over those
-    days, so that a pair that never sold has a scale.
-    """
-    history = panel.demand[days]
-    mean = history.mean(0, dtype=np.float64)
-    sd = history.std(0, dtype=np.float64)
-    known = np.maximum(mean, 1 / len(history)) if panel.mean_demand is None else panel.mean_demand
-    return known.astype(np.float32), sd.astype(np.float32)
-
-
 def make_dataset(
     panel: Panel,
     part: Part,

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from invrl.config.schema import Config, Data
-from invrl.demand.episodes import scale_of
 from invrl.demand.features import Normaliser, numeric_static
 from invrl.demand.panel import Panel
+from invrl.demand.scale import scale_of
 from invrl.demand.splits import split
 from invrl.demand.supply import with_supply
 from invrl.errors import InvrlError

@@ -9,7 +9,7 @@ import numpy as np
 from invrl import registry
 from invrl.charts import svg
 from invrl.charts.svg import Frame, Scale
-from invrl.demand.episodes import scale_of
+from invrl.demand.scale import scale_of
 from invrl.report.facts import Facts, cell_label, ink_of, narrowed, slowest
 from invrl.report.markup import SMALL, figure, legend, make_section, side_by_side, words
 from invrl.scoring.rules import classical

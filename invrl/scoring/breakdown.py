@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from invrl.demand.episodes import scale_of
+from invrl.demand.scale import scale_of
 from invrl.errors import InvrlError, nearest
 from invrl.experiment import Experiment
 

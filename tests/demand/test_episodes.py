@@ -11,8 +11,9 @@ import pytest
 from builders import floats, make_experiment, make_panel, one_device, poisson_panel
 from reference import Pair, measured_days, reviews
 
-from invrl.demand.episodes import Dataset, make_dataset, scale_of
+from invrl.demand.episodes import Dataset, make_dataset
 from invrl.demand.panel import Panel
+from invrl.demand.scale import scale_of
 from invrl.devices import placement
 from invrl.errors import InvrlError
 from invrl.scoring import rules
@@ -144,8 +145,20 @@ def test_caps_are_days_of_mean_demand_or_units() -> None:
 def test_scale_of_a_pair_that_never_sold() -> None:
     panel = make_panel(np.array([[0.0, 1, 9], [0, 3, 9], [0, 0, 99]]))
     scale, spread = scale_of(panel, slice(0, 2))
-    assert scale.tolist() == [0.5, 2, 9]  # at least one unit over the training days
+    assert scale.tolist() == [5.5, 2, 9]  # the first: the one in the middle of those that sold
     assert spread.tolist() == [0, 1, 0]
+
+
+def test_scale_counts_from_the_first_sale_and_knows_no_unit() -> None:
+    """40 days: one sells 3 a day from day 10 on, one sold once, yesterday: 28 days at the least."""
+    demand = np.zeros((40, 2))
+    demand[10:, 0], demand[39, 1] = 3, 7
+    scale, spread = scale_of(make_panel(demand), slice(0, 40))
+    np.testing.assert_allclose(scale, [3, 7 / 28], rtol=1e-6)
+    np.testing.assert_allclose(spread, [0, np.sqrt(49 / 28 - (7 / 28) ** 2)], rtol=1e-5)
+    for unit in (1e-6, 1e9):
+        found = scale_of(make_panel(demand * unit), slice(0, 40))
+        np.testing.assert_allclose(found, [scale * unit, spread * unit], rtol=1e-5)
 
 
 @pytest.mark.parametrize("history_days", [0, 4])

@@ -13,6 +13,7 @@ import shop
 from shop import COMING, DAYS, NOW, TODAY
 
 from invrl import recommend
+from invrl.demand.scale import scale_of
 from invrl.errors import InvrlError
 from invrl.recommend import Request, daily, orders
 from invrl.sources.files import write_panel
@@ -101,8 +102,6 @@ def test_coming_days_from_files_give_the_same_orders_as_the_panel(setting, tmp_p
         "promo": panel.ahead["promo"][NOW:, pairs][:COMING].T.ravel(),
     }
     plan |= {name: np.repeat(getattr(panel, name)[pairs], COMING) for name in ("sku", "warehouse")}
-    from invrl.demand.episodes import scale_of
-
     scale, spread = scale_of(panel, experiment.training_days)
     own = {"mean_demand": scale[pairs], "sd_demand": spread[pairs], "lead_time": panel.lead_time[pairs]}
     own |= {"review_period": panel.review_period[pairs]}
@@ -212,7 +211,7 @@ def test_new_pairs_get_what_stands_in_for_their_demand(setting, tmp_path):
     }
     job = prepared(run, shop.write(tmp_path / "state.parquet", rows))
     state, facts, answer = next(job.answers())
-    scale = experiment.panel.demand[: experiment.training_days.stop].mean(0)
+    scale, _ = scale_of(experiment.panel, experiment.training_days)
     guesses = [scale[:2].mean(), np.median(scale[::2]), np.median(scale), 7.0, scale[2]]
     np.testing.assert_allclose(facts.scale, guesses, rtol=1e-5)
     np.testing.assert_allclose(facts.demand[:, :4], np.broadcast_to(facts.scale[:4], (28, 4)))
