@@ -281,7 +281,7 @@ def test_the_gaussian() -> None:
 def test_the_first_step_of_a_minibatch_is_the_policy_gradient() -> None:
     """Where the policy is still the old one, the surrogate's slope is that of advantage * log prob."""
     test = small("ppo", 20)
-    problem = ppo.make_learner(test.problem)
+    problem = ppo.learner_of(test.problem)
     config = probes.make_config("ppo.value_weight=0", "ppo.entropy=0")
     nets = ppo.init(test.problem, ppo.PPO.hyper(config), jax.random.key(0)).networks
     rng = np.random.default_rng(0)

@@ -73,7 +73,7 @@ def test_pieces_score_like_the_whole(kind: str) -> None:
 
 
 def test_numbers_per_pair_are_fitted_in_all_pieces() -> None:
-    words = ("baseline.per_pair=true", "objective.kind=cost")
+    words = ("baseline.per_pair=true", "objective.kind=cost", "baseline.forecast=mean")
     whole, pieces = (
         results.fit_baseline(made, "incumbent", prices(made.config.objective))
         for made in (experiment(0, *words), experiment(30, *words))
