@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -189,3 +190,17 @@ def test_a_registered_form_of_one_s_own_is_found(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InvrlError, match="no head `bsae`") as error:
         registry.get("head", "bsae")
     assert error.value.hint == "did you mean `base`?"
+
+
+def test_the_form_of_the_readme_orders() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    try:
+        exec(code, {})
+        seen = observation(
+            regressors=np.full((4, 1), 6.0), demand_rate=[6.0], lead_time=[1.0], review_period=2,
+        )  # fmt: skip
+        half, whole = (registry.get("head", name).order(jnp.ones(1), seen) for name in ("half_base", "base"))
+        np.testing.assert_allclose(2 * half, whole)
+    finally:
+        registry.HEADS.pop("half_base", None)
