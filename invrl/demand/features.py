@@ -1,4 +1,4 @@
-"""What the network sees of demand, and what COEFF and BOTH weigh: nothing looks ahead.
+"""What the network sees of demand, and what COEFF and BOTH weigh: no day after the review.
 
 Demand is divided by the pair's scale (mean daily demand on training days), so that one
 network serves all pairs. A feature of day t uses demand of days < t and the dynamic
