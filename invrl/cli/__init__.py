@@ -6,48 +6,59 @@ import io
 import os
 import sys
 import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 import typer
 
-from invrl.cli import (
-    bench,
-    compare,
-    config,
-    data,
-    evaluate,
-    pilot,
-    recommend,
-    report,
-    runs,
-    studies,
-    train,
-    tune,
-    uncensor,
-)
 from invrl.cli.console import fail
 from invrl.errors import CUT_OFF, INTERRUPTED, InvrlError
 
-app = typer.Typer(
-    name="invrl",
-    help="Deep reinforcement learning for replenishment, with policy regularisation.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command(epilog=train.EXAMPLES)(train.train)
-app.command(epilog=train.EXAMPLES)(train.resume)
-app.command(epilog=tune.EXAMPLES)(tune.tune)
-app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
-app.command(epilog=compare.EXAMPLES)(compare.compare)
-app.command(epilog=report.EXAMPLES)(report.report)
-app.command(epilog=bench.EXAMPLES)(bench.bench)
-app.command(epilog=recommend.EXAMPLES)(recommend.recommend)
-data.app.command(epilog=uncensor.EXAMPLES)(uncensor.uncensor)
-app.add_typer(data.app, name="data")
-app.add_typer(runs.app, name="runs")
-app.add_typer(studies.app, name="studies")
-app.add_typer(config.app, name="config")
-app.add_typer(pilot.app, name="pilot")
+COMMANDS = {
+    "train": "train",
+    "resume": "train",
+    "tune": "tune",
+    "evaluate": "evaluate",
+    "compare": "compare",
+    "report": "report",
+    "bench": "bench",
+    "recommend": "recommend",
+}
+"""Command -> the file that has it, as a function of its name."""
+GROUPS = ("data", "runs", "studies", "config", "pilot")
+"""Files that have commands of their own, in an `app`."""
+
+
+def make_app(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line; only the part that its first word asks for, since all parts take a while to make.
+
+    Args:
+        words: as typed; none, or a first word that is no command, make all of it.
+    """
+    app = typer.Typer(
+        name="invrl",
+        help="Deep reinforcement learning for replenishment, with policy regularisation.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(lambda: None)  # without it, a single command would lose its name
+    known = (*COMMANDS, *GROUPS)
+    for name in [words[0]] if words and words[0] in known else known:
+        module = import_module(f"invrl.cli.{COMMANDS.get(name, name)}")
+        if name in GROUPS:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(epilog=module.EXAMPLES)(getattr(module, name))
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """`app`: the whole command line."""
+    if name != "app":
+        raise AttributeError(name)
+    return make_app()
 
 
 def main() -> None:
@@ -76,7 +87,7 @@ def main() -> None:
 def _run() -> None:
     """The command; what the system refuses becomes an `InvrlError`, and an output cut off its own error."""
     try:
-        app()
+        make_app(sys.argv[1:])()
     except SystemExit as leaving:
         if isinstance(leaving.__context__, BrokenPipeError):
             raise leaving.__context__ from None

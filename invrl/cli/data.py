@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from invrl.cli import uncensor
 from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import name_unread
 from invrl.errors import InvrlError, nearest
@@ -138,6 +139,9 @@ def describe(
         print_picture(description, title=target)
     else:
         emit(figures(description), format=format, json_flag=json_flag, out=out, payload=description)
+
+
+app.command(epilog=uncensor.EXAMPLES)(uncensor.uncensor)
 
 
 def _data(target: str, config: str | None, words: list[str] | None, is_file: bool = False) -> Data:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from invrl.cli import COMMANDS, GROUPS, make_app
+
 HEAVY = ("jax", "flax", "optax", "numpy", "pandas", "pyarrow", "matplotlib", "optuna", "ray")
 
 SCRIPT = """
@@ -29,3 +31,14 @@ def test_help_leaves_heavy_packages_out(words: list[str]) -> None:
     *help_text, loaded = done.stdout.strip().splitlines()
     assert "Usage" in "\n".join(help_text)
     assert loaded == "loaded:"
+
+
+def test_a_command_is_made_without_the_others() -> None:
+    made = make_app(["train", "--help"])
+    assert [command.callback.__name__ for command in made.registered_commands if command.callback] == [
+        "train"
+    ]
+    assert not made.registered_groups
+    whole = make_app(["no-such-command"])
+    assert len(whole.registered_commands) == len(COMMANDS)
+    assert len(whole.registered_groups) == len(GROUPS)
