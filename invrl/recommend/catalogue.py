@@ -18,10 +18,10 @@ from invrl.demand.scale import scale_of
 from invrl.demand.splits import split
 from invrl.demand.supply import with_supply
 from invrl.errors import InvrlError
-from invrl.recommend.names import Names, words_in
 from invrl.recommend.state import Layout, State
 from invrl.runs.directory import Run
 from invrl.sources.contract import source_panel
+from invrl.sources.names import Names, words_in
 from invrl.tables.columns import Columns, resolve
 from invrl.tables.open import TableFile, open_table
 from invrl.tables.unread import unread

@@ -10,9 +10,9 @@ from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 from invrl.recommend.daily import Job, figures
 from invrl.recommend.facts import BIT, FLAGS, Facts
-from invrl.recommend.names import Names
 from invrl.recommend.orders import HALF, Answer, flags_of
 from invrl.recommend.state import State, read_states
+from invrl.sources.names import Names
 
 WHAT_IF = (
     "as it is",

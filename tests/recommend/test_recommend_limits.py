@@ -10,8 +10,8 @@ from builders import make_config
 from invrl.config.schema import Supply
 from invrl.errors import InvrlError
 from invrl.recommend import daily, orders
-from invrl.recommend.names import Names, pairs_in
 from invrl.scoring.rules import rounded
+from invrl.sources.names import Names, pairs_in
 
 
 def test_pack_and_minimum_are_those_of_the_evaluation():

@@ -1,4 +1,4 @@
-"""Who the rows of a state file are, and which pairs of the panel."""
+"""Who the rows of a file beside the panel are, and which of its pairs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_names(file: TableFile, names: dict[str, str]) -> Names:
     Raises:
         InvrlError: no rows, a missing name, or a pair with two rows.
     """
-    keys = {ours: names[ours] for ours in ("sku", "warehouse") if ours in names}
+    keys: dict[str, str] = {ours: names[ours] for ours in ("sku", "warehouse") if ours in names}
     found = names_of(Columns.read(file, keys, text=keys))
     order = np.argsort(found.key, kind="stable")
     again = found.key[order][1:] == found.key[order][:-1]
@@ -66,17 +66,32 @@ def words_in(words: np.ndarray, among: np.ndarray) -> np.ndarray:
     return found.fill_null(-1).to_numpy()
 
 
+class PairIndex:
+    """Finds pairs by their names.
+
+    Args:
+        sku, warehouse: [N] str.
+    """
+
+    def __init__(self, sku: np.ndarray, warehouse: np.ndarray):
+        self.skus, own_sku = np.unique(sku, return_inverse=True)
+        self.warehouses, own_warehouse = np.unique(warehouse, return_inverse=True)
+        own = own_sku.astype(np.int64) * len(self.warehouses) + own_warehouse
+        self.order = np.argsort(own, kind="stable")
+        self.key = own[self.order]
+
+    def find(self, names: Names) -> np.ndarray:
+        """[rows] int: which of the pairs each row is, -1 for none."""
+        first = words_in(names.skus, self.skus)[names.sku].astype(np.int64)
+        second = words_in(names.warehouses, self.warehouses)[names.warehouse]
+        key = np.where((first >= 0) & (second >= 0), first * len(self.warehouses) + second, -1)
+        place = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
+        return np.where(self.key[place] == key, self.order[place], -1)
+
+
 def pairs_in(names: Names, sku: np.ndarray, warehouse: np.ndarray) -> np.ndarray:
     """[rows] int: which of the pairs (sku [N], warehouse [N]) each row is, -1 for none."""
-    skus, own_sku = np.unique(sku, return_inverse=True)
-    warehouses, own_warehouse = np.unique(warehouse, return_inverse=True)
-    first = words_in(names.skus, skus)[names.sku].astype(np.int64)
-    second = words_in(names.warehouses, warehouses)[names.warehouse]
-    key = np.where((first >= 0) & (second >= 0), first * len(warehouses) + second, -1)
-    own = own_sku * len(warehouses) + own_warehouse
-    order = np.argsort(own, kind="stable")
-    place = np.minimum(np.searchsorted(own[order], key), len(own) - 1)
-    return np.where(own[order][place] == key, order[place], -1)
+    return PairIndex(sku, warehouse).find(names)
 
 
 def check_matches(
@@ -105,11 +120,11 @@ def check_matches(
     for row in new:
         k = known.get((skus[names.sku[row]], warehouses[names.warehouse[row]]))
         if k is not None:
-            text = f"`{names.of(row)}` is not in the data, but `{sku[k]}@{warehouse[k]}` is"
+            text = f"`{names.of(int(row))}` is not in the data, but `{sku[k]}@{warehouse[k]}` is"
             hint = f"write it alike in both (spaces, case, leading zeros), or {MEANT}"
             raise file.fail(text, hint=hint, row=int(row))
     if not told and new.size > (1 - FEW) * len(pair):
-        one, other = names.of(new[0]), f"{sku[0]}@{warehouse[0]}"
+        one, other = names.of(int(new[0])), f"{sku[0]}@{warehouse[0]}"
         text = f"only {len(pair) - new.size:,} of {len(pair):,} pairs are in the data"
         hint = f"the state has `{one}`, the data has `{other}`: the same names and columns? or {MEANT}"
         raise file.fail(text, hint=hint)
