@@ -62,6 +62,10 @@ class Experiment:
             raise InvrlError("all weights are 0", hint="see evaluation.weights")
         return (weight / weight.mean()).astype(np.float32)
 
+    def weight_of(self, name: str) -> np.ndarray:
+        """[N'] weights of a part's pairs."""
+        return self.weight[self.parts[name].pairs]
+
     @cached_property
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [N] of daily demand, as far as policies may know them.

@@ -1,6 +1,6 @@
 """What is measured, and the objectives made of it.
 
-Measures are per pair first; means over pairs come later (`evaluation.py`). Reported
+Measures are per pair first; means over pairs come later (`scoring/intervals.py`). Reported
 numbers use the exact measures; `soft_stockout` is the smooth twin that DS trains on.
 """
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
@@ -27,6 +29,31 @@ settings.load_profile("invrl")
 @pytest.fixture(autouse=True, scope="session")
 def two_devices() -> None:
     assert jax.local_device_count() == 2, "the tests of sharding need two devices"
+
+
+class Typed(NamedTuple):
+    """What a command line left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def invrl(monkeypatch, capsys, tmp_path) -> Callable[..., Typed]:
+    """Runs `invrl WORDS...` as typed, in an empty folder and a terminal of 80 columns."""
+    from invrl.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words: object) -> Typed:
+        monkeypatch.setattr(sys, "argv", ["invrl", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return Typed(int(stop.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

@@ -60,10 +60,26 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
-def test_the_architecture_page_names_files_that_exist() -> None:
-    """Every file and room in backquotes, relative to the package or the checkout."""
+FILE = re.compile(r"`((?:[a-z_]+/)*[a-zA-Z_0-9]+(?:\.py|/))`")
+WRITTEN = [*PAGES, *sorted((ROOT / "invrl").rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
+
+
+def test_the_files_that_are_named_exist() -> None:
+    """Every file in backquotes in a page, a docstring or a comment: relative to the package, the checkout
+    or the one who names it."""
+    stale = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in WRITTEN
+        for name in FILE.findall(page.read_text(encoding="utf-8"))
+        if name.endswith(".py")
+        and not any((place / name).exists() for place in (ROOT / "invrl", ROOT, page.parent))
+    ]
+    assert not stale
+
+
+def test_the_architecture_page_names_every_room() -> None:
     text = (ROOT / "invrl/docs/architecture.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:[a-z_]+/)*[a-zA-Z_]+(?:\.py|/))`", text)
+    named = FILE.findall(text)
     assert len(named) > 25
     assert not [name for name in named if not ((ROOT / "invrl" / name).exists() or (ROOT / name).exists())]
     rooms = {path.name for path in (ROOT / "invrl").iterdir() if (path / "__init__.py").exists()}

@@ -1,6 +1,6 @@
 """What an algorithm is: a record of pure functions over an explicit state.
 
-The loop in `training.py` runs any such record; evaluation, checkpoints, early stopping and
+The loop in `training/trainer.py` runs any such record; evaluation, checkpoints, early stopping and
 logging are written once, there. To add an algorithm: one file with one `Algorithm`, one line
 in `registry.py`, one config section; a plugin's own section is the dataclass in `settings`.
 """

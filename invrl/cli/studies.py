@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -122,8 +123,7 @@ def curve(
 
     studies = _one_objective(_found(places))
     trials, levels = curves.merged(studies), _levels(studies, level)
-    if out is not None and out.suffix in PICTURES:
-        _picture(out, lambda: draw_curves(trials, levels, out))
+    if _drawn(out, lambda: draw_curves(trials, levels, out)):
         return
     if format == "table" and not json and out is None:
         _sketch(trials)
@@ -156,8 +156,7 @@ def sensitivity(
 
     studies = _one_objective(_found(places))
     trials = curves.merged(studies)
-    if out is not None and out.suffix in PICTURES:
-        _picture(out, lambda: draw_sensitivity(trials, _levels(studies, level), out))
+    if _drawn(out, lambda: draw_sensitivity(trials, _levels(studies, level), out)):
         return
     emit(curves.spread_rows(trials), format=format, json_flag=json, out=out)
 
@@ -188,8 +187,7 @@ def frontier(
     learned = frontiers.merged([frontiers.frontier(study, bootstrap) for study in studies])
     cells = [*learned, *([moved] if moved else [])]
     reference = reference or cells[-1 if moved else 0].name
-    if out is not None and out.suffix in PICTURES:
-        _picture(out, lambda: draw_frontier(cells, reference, out))
+    if _drawn(out, lambda: draw_frontier(cells, reference, out)):
         return
     equal = frontiers.at_equal_stockout(cells, reference, frontiers.common_rates(cells))
     payload = frontiers.payload(cells, equal, reference)
@@ -199,12 +197,16 @@ def frontier(
     say(f"± half a 95 % interval; differences are paired, * excludes 0; {COVERS}")
 
 
-def _picture(out: Path, draw: Any) -> None:
+def _drawn(out: Path | None, draw: Callable[[], None]) -> bool:
+    """Whether `out` names a picture, which is then drawn."""
     from invrl.pilot.plot import check_picture
 
+    if out is None or out.suffix not in PICTURES:
+        return False
     check_picture(out)
     draw()
     say(f"wrote {out}")
+    return True
 
 
 def _levels(studies: list[Any], words: list[str] | None) -> dict[str, float]:

@@ -67,7 +67,7 @@ def settings(section: type) -> dict[str, Setting]:
     return _settings(section)
 
 
-@cache
+@cache  # apart, as a type checker takes no dataclass for hashable
 def _settings(section: type) -> dict[str, Setting]:
     hints, sentences = typing.get_type_hints(section, include_extras=True), _sentences(section)
     return {

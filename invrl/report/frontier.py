@@ -13,8 +13,8 @@ from invrl.experiment import Experiment
 from invrl.report.facts import Facts, cell_label, form_ink, form_order, ink_of
 from invrl.report.markup import Label, figure, legend, make_section, place_labels, twice
 from invrl.scoring.comparison import Cell
+from invrl.scoring.intervals import weighted_means
 from invrl.scoring.results import with_factor
-from invrl.training.trainer import weighted_means
 
 SHAPES = {"ds": "circle", "ddpg": "square", "ppo": "triangle", "clairvoyant": "diamond"}
 FACTORS = np.linspace(-1.5, 3.5, 31)
@@ -35,7 +35,8 @@ class Curve(NamedTuple):
 def moved(experiment: Experiment, name: str, numbers: np.ndarray, split: str, factors: np.ndarray) -> Curve:
     """An incumbent at each safety factor [Z], its other numbers [k, N] as tuned."""
     measures = with_factor(experiment, name, numbers, split)
-    found = [weighted_means(experiment, split, measures(factor)) for factor in factors]
+    weight = experiment.weight_of(split)
+    found = [weighted_means(measures(factor), weight) for factor in factors]
     rate, days = (np.array([mean[m] for mean in found]) for m in ("stockout_rate", "turnover_time"))
     return Curve(name, factors, rate, days)
 

@@ -13,6 +13,7 @@ from invrl.report.facts import Facts, cell_label, form_ink, form_order
 from invrl.report.markup import SMALL, figure, folded, legend, make_section, side_by_side, table, words
 from invrl.runs.directory import Run
 from invrl.scoring.comparison import Cell
+from invrl.scoring.intervals import weighted_means
 from invrl.scoring.rules import Rule, classical, make_simulate
 from invrl.training import session
 
@@ -186,6 +187,5 @@ def _rival_objectives(facts: Facts, name: str) -> dict[str, float]:
 def _on_training(experiment: Experiment, rule: Rule, shared: object, own: np.ndarray | None) -> float:
     dataset = experiment.train
     mine = None if own is None else own[:, dataset.pairs]
-    found = make_simulate(rule, experiment.config)(shared, dataset, mine)["objective"]
-    weight = experiment.weight[dataset.pairs].astype(np.float64)
-    return float(weight @ found / weight.sum())
+    found = make_simulate(rule, experiment.config)(shared, dataset, mine)
+    return weighted_means(found, experiment.weight[dataset.pairs])["objective"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,12 @@ class Estimate(NamedTuple):
     @property
     def star(self) -> str:
         return "*" if self.significant else ""
+
+
+def weighted_means(values: Mapping[str, np.ndarray], weight: np.ndarray) -> dict[str, float]:
+    """name -> mean over pairs of values [N], in float64 so that a large panel's mean is exact to print."""
+    weight = weight.astype(np.float64)
+    return {name: float(weight @ each / weight.sum()) for name, each in values.items()}
 
 
 def plus_minus(found: Estimate, unit: float = 1) -> str:

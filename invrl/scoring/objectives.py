@@ -12,6 +12,7 @@ from invrl.config.schema import Config, Objective
 from invrl.errors import InvrlError, nearest
 from invrl.metrics import repriced, validation_score
 from invrl.runs.directory import Run
+from invrl.scoring.intervals import weighted_means
 
 PRICES = ("kind", "stockout_weight", "turnover_weight", "penalty", "holding", "per", "target_stockout")
 """Keys of the objective that change what a figure means; the width only smooths training."""
@@ -39,9 +40,8 @@ class Scoring(NamedTuple):
         """The score on validation days that a configuration is chosen by, as its checkpoint was."""
         if self.again:
             arrays = self.pairs(run, "validation")
-            weight = arrays["weight"].astype(np.float64)
             names = ("objective", "stockout_rate", "turnover_time")
-            means = {m: float(weight @ arrays[f"{policy}:{m}"] / weight.sum()) for m in names}
+            means = weighted_means({m: arrays[f"{policy}:{m}"] for m in names}, arrays["weight"])
         else:
             found = content["splits"]["validation"]["policies"][policy]
             means = {m: triple[0] for m, triple in found.items()}

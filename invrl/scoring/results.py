@@ -13,7 +13,8 @@ from invrl.baselines import search
 from invrl.baselines.contract import FORECASTS
 from invrl.experiment import Experiment
 from invrl.metrics import Prices
-from invrl.scoring.intervals import estimate
+from invrl.scoring.intervals import estimate, weighted_means
+from invrl.scoring.objectives import priced_for
 from invrl.scoring.rules import Rule, classical, make_simulate
 
 Measures = dict[str, np.ndarray]
@@ -42,14 +43,14 @@ def best_forecast(experiment: Experiment, price: Prices) -> str:
     known = experiment.forecasts
     key = tuple(float(x) for x in price)
     if key not in known:
-        objective = replace(experiment.config.objective, stockout_weight=float(price.stockout))
-        config = replace(experiment.config, objective=objective)
+        config = experiment.config
+        config = replace(config, objective=priced_for(config, float(price.stockout)))
         simulate = make_simulate(classical(registry.get("baseline", "incumbent"), config), config)
-        weight, data = experiment.weight[experiment.parts["validation"].pairs], experiment.validation
+        weight, data = experiment.weight_of("validation"), experiment.validation
 
         def loss(forecast: str) -> float:
             numbers = _fitted(experiment, "incumbent", price, forecast)[:, data.pairs]
-            return float(weight @ simulate(None, data, own=numbers)["objective"])
+            return weighted_means(simulate(None, data, own=numbers), weight)["objective"]
 
         known[key] = min(FORECASTS, key=loss)
     return known[key]
@@ -72,8 +73,8 @@ def _fitted(experiment: Experiment, name: str, price: Prices, forecast: str) -> 
 def strongest(experiment: Experiment, policies: dict[str, Measures]) -> str | None:
     """The incumbent with the lowest objective on validation: the one to beat."""
     names = [name for name in policies if name in registry.BASELINES and name != "clairvoyant"]
-    weight = experiment.weight[experiment.parts["validation"].pairs]
-    return min(names, key=lambda name: float(weight @ policies[name]["objective"]), default=None)
+    weight = experiment.weight_of("validation")
+    return min(names, key=lambda name: weighted_means(policies[name], weight)["objective"], default=None)
 
 
 def score_baseline(
@@ -123,13 +124,13 @@ def at_equal_stockout(
         None if no factor between -8 and 16 meets the target.
     """
     measures = with_factor(experiment, name, numbers, split)
-    weight = experiment.weight[experiment.parts[split].pairs]
+    weight = experiment.weight_of(split)
     low, high = -8.0, 16.0
     found = None
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         found = measures(middle)
-        rate = float(weight @ found["stockout_rate"] / weight.sum())
+        rate = weighted_means(found, weight)["stockout_rate"]
         low, high = (middle, high) if rate > target else (low, middle)
     return found if found is not None and abs(rate - target) < 0.05 * target + 1e-3 else None
 

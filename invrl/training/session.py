@@ -25,6 +25,7 @@ from invrl.runs import checkpoints, directory
 from invrl.runs.directory import Run
 from invrl.runs.writing import only_writer
 from invrl.scoring import results
+from invrl.scoring.intervals import weighted_means
 from invrl.scoring.objectives import priced_for, tree
 from invrl.scoring.rules import Rule, classical, learned
 from invrl.sources.contract import source_panel
@@ -195,6 +196,7 @@ def _write_results(
     objective = priced_for(config, float(price.stockout))
     equal: dict[str, results.Measures] = {}
     tuned: dict[str, np.ndarray] = {}
+    rate = weighted_means(scores["test"], experiment.weight_of("test"))["stockout_rate"]
     for name in config.baseline.beside:
         if name == main:
             continue
@@ -202,8 +204,7 @@ def _write_results(
         for split, found in results.score_baseline(experiment, name, numbers, tuple(scores)).items():
             policies[split][name] = found
         if main not in registry.BASELINES and registry.get("baseline", name).has_safety_factor:
-            target = trainer.weighted_means(experiment, "test", scores["test"])["stockout_rate"]
-            matched = results.at_equal_stockout(experiment, name, numbers, "test", target)
+            matched = results.at_equal_stockout(experiment, name, numbers, "test", rate)
             equal |= {} if matched is None else {name: matched}
     for split, scored in policies.items():
         scale = experiment.scale[0][experiment.parts[split].pairs]

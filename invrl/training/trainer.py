@@ -18,10 +18,12 @@ from flax import struct
 from invrl import registry
 from invrl.algorithms.contract import compiled
 from invrl.config.schema import Config
+from invrl.config.sections import section_of
 from invrl.devices import placement
 from invrl.errors import DIVERGED, InvrlError
 from invrl.experiment import Experiment
 from invrl.metrics import Prices, prices, validation_score
+from invrl.scoring.intervals import weighted_means
 from invrl.scoring.rules import learned, make_simulate
 
 
@@ -97,13 +99,8 @@ def finished(loop: Loop, train: Any) -> bool:
 def make_validate(experiment: Experiment) -> Callable[[Any], dict[str, float]]:
     """parameters -> weighted means of the exact measures on the validation set."""
     simulate = make_simulate(learned(experiment.policy), experiment.config)
-    return lambda params: weighted_means(experiment, "validation", simulate(params, experiment.validation))
-
-
-def weighted_means(experiment: Experiment, split: str, values: dict[str, np.ndarray]) -> dict[str, float]:
-    """The means over pairs of a part's measures."""
-    weight = experiment.weight[experiment.parts[split].pairs].astype(np.float64)
-    return {name: float(weight @ v / weight.sum()) for name, v in values.items()}
+    weight = experiment.weight_of("validation")
+    return lambda params: weighted_means(simulate(params, experiment.validation), weight)
 
 
 def advance(loop: Loop, params: Any, measured: dict[str, float], done: int, config: Any) -> Loop:
@@ -155,11 +152,11 @@ def _refuse_non_finite(metrics: dict[str, float], update: int, config: Config) -
 
 def _lower_rate(config: Config) -> str:
     """`ds.learning_rate=0.001`: a third of each learning rate that the algorithm has."""
-    section = getattr(config, config.algo, None)
-    rates = [
-        name
-        for name in (vars(section) if section else ())
-        if name.endswith("learning_rate") and "final" not in name
+    name = section_of(config.algo)
+    section = getattr(config, name, None)
+    words = [
+        f"{name}.{key}={rate / 3:.2g}"
+        for key, rate in (vars(section).items() if section else ())
+        if key.endswith("learning_rate") and "final" not in key
     ]
-    words = [f"{config.algo}.{name}={getattr(section, name) / 3:.2g}" for name in rates]
     return " ".join(words) or "a lower learning rate"

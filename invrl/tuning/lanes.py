@@ -29,9 +29,10 @@ from invrl.config.setting import settings, traced_names
 from invrl.devices import placement
 from invrl.experiment import Experiment
 from invrl.metrics import Prices, Totals
+from invrl.scoring.intervals import weighted_means
 from invrl.scoring.rules import learned, make_run, measured
 from invrl.simulator import Episode
-from invrl.training.trainer import Loop, advance, finished, non_finite, start, weighted_means
+from invrl.training.trainer import Loop, advance, finished, non_finite, start
 
 
 @dataclass
@@ -182,7 +183,7 @@ def _advance(
     params, metrics, sums = found
     done = int(job.loop.update) + job.config.train.evaluate_every
     values = measured(experiment.whole("validation"), sums, job.config)
-    means = weighted_means(experiment, "validation", values)
+    means = weighted_means(values, experiment.weight_of("validation"))
     numbers = {name: float(value) for name, value in metrics.items()}
     numbers |= {f"validation_{name}": value for name, value in means.items()}
     job.seconds += seconds

@@ -17,6 +17,7 @@ from invrl.experiment import Experiment
 from invrl.runs import checkpoints, directory
 from invrl.runs.directory import Run
 from invrl.scoring.comparison import GRID_MEASURES
+from invrl.scoring.intervals import weighted_means
 from invrl.scoring.rules import learned, make_sums, measured
 from invrl.tables.whole import write_text
 from invrl.training import session, trainer
@@ -154,7 +155,7 @@ def _test_all(study: Study, panel: Panel) -> None:
             trial, seed, _ = job.label
             params = checkpoints.load(study.policy(trial, seed), like)
             values = measured(test, sums(params, test), job.config)  # its prices
-            means = trainer.weighted_means(experiment, "test", values)
+            means = weighted_means(values, experiment.weight_of("test"))
             checkpoints.save(study.pairs(trial, seed), {m: np.float32(values[m]) for m in GRID_MEASURES})
             study.append("test.jsonl", {"trial": trial, "seed": seed, "test": means})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from invrl.bench import benchmark, machine, workloads
 from invrl.bench.benchmark import Case, Preset
 from invrl.bench.machine import Limits
 from invrl.bench.workloads import Work
-from invrl.cli import main
 from invrl.config.schema import Network
 from invrl.demand.episodes import Dataset
 from invrl.devices import placement
@@ -213,21 +212,10 @@ def test_rates_count_what_is_moved_and_multiplied(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def bench(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
-) -> Callable[..., tuple[int, str, str]]:
+def bench(invrl: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     """Runs `invrl bench` in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(machine, "limits", lambda: LIMIT)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["invrl", "bench", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return run
+    return partial(invrl, "bench")
 
 
 def test_json_starts_with_the_machine_and_the_parameters(bench) -> None:

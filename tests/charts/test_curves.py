@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 from invrl.charts import learning
-from invrl.cli import main
 from invrl.cli.sketch import sketch
 from invrl.config.reading import to_toml
 from invrl.config.schema import Config
@@ -58,20 +56,6 @@ def run_of(tmp_path: Path) -> Callable[..., Run]:
         return run
 
     return make
-
-
-@pytest.fixture
-def invrl(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["invrl", "runs", "plot", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def test_without_a_choice_every_logged_group_is_shown(run_of) -> None:
@@ -137,7 +121,7 @@ def test_a_sketch_cuts_at_its_limits_and_knows_whose_line_it_is() -> None:
 
 def test_in_the_terminal(run_of, invrl) -> None:
     run_of("a")
-    code, out, _ = invrl("runs/a", "--what", "objective,q")
+    code, out, _ = invrl("runs", "plot", "runs/a", "--what", "objective,q")
     assert code == 0
     assert "a validation_objective: 5 to 4.5, lowest 4, highest 5" in out
     assert "a q_min: -8 to -3" in out and "Bellman" not in out
@@ -148,13 +132,13 @@ def test_in_the_terminal(run_of, invrl) -> None:
 def test_as_a_picture(run_of, invrl, tmp_path, name: str, start: bytes) -> None:
     pytest.importorskip("matplotlib")
     run_of("a"), run_of("b")
-    code, _, err = invrl("runs", "--out", name)
+    code, _, err = invrl("runs", "plot", "runs", "--out", name)
     assert code == 0 and f"wrote {name}" in err
     content = (tmp_path / name).read_bytes()
     assert content.startswith(start) and len(content) > 5000
     if name == "c.svg":
         assert all(words in content.decode() for words in ("Bellman error", "Q-values", ">a<", ">b<"))
-    code, _, err = invrl("runs", "--out", name)
+    code, _, err = invrl("runs", "plot", "runs", "--out", name)
     assert code == 2 and "exists already" in err and (tmp_path / name).read_bytes() == content
 
 
@@ -170,5 +154,5 @@ def test_as_a_picture(run_of, invrl, tmp_path, name: str, start: bytes) -> None:
 def test_bad_words(run_of, invrl, words: tuple[str, ...], message: str) -> None:
     pytest.importorskip("matplotlib")
     run_of("a")
-    code, out, err = invrl(*words)
+    code, out, err = invrl("runs", "plot", *words)
     assert (code, out) == (2, "") and f"error: {message}" in err and "hint: " in err

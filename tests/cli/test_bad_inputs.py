@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import sys
 from pathlib import Path
 
 import pytest
-
-from invrl.cli import main
 
 HEAD = "date,sku,warehouse,demand\n"
 GOOD = HEAD + "".join(f"2024-01-{d:02},{sku},W,{d % 4}\n" for sku in "AB" for d in range(1, 31))
@@ -76,39 +73,32 @@ WORDS = [
 ]
 
 
-def refused(monkeypatch, capsys, *words: str) -> tuple[str, str]:
+def refused(typed) -> tuple[str, str]:
     """The one line and the hint of a command that is refused."""
-    monkeypatch.setattr(sys, "argv", ["invrl", *words])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    typed = capsys.readouterr()
     line, _, hint = typed.err.partition("\n\nhint: ")
-    assert (stop.value.code, typed.out) == (2, "")
+    assert (typed.code, typed.out) == (2, "")
     assert line.startswith("error: ") and "\n" not in line and hint.strip()
     return line, hint
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_bad_file(tmp_path, monkeypatch, capsys, name):
+def test_a_bad_file(tmp_path, invrl, name):
     content, message = FILES[name]
-    monkeypatch.chdir(tmp_path)
     Path("f.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    line, hint = refused(monkeypatch, capsys, "data", "import", "f.csv", "--out", "new.parquet")
+    line, hint = refused(invrl("data", "import", "f.csv", "--out", "new.parquet"))
     assert message in line and HINTS.get(name, "") in hint
     assert [path.name for path in tmp_path.iterdir()] == ["f.csv"]
 
 
 @pytest.mark.parametrize(("words", "message"), WORDS)
-def test_a_bad_setting(tmp_path, monkeypatch, capsys, words, message):
-    monkeypatch.chdir(tmp_path)
+def test_a_bad_setting(invrl, words, message):
     Path("f.csv").write_text(GOOD)
-    line, _ = refused(monkeypatch, capsys, "data", "import", "f.csv", "--out", "new.parquet", *words)
+    line, _ = refused(invrl("data", "import", "f.csv", "--out", "new.parquet", *words))
     assert message in line
 
 
-def test_a_return_needs_a_rule(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_return_needs_a_rule(invrl):
     Path("f.csv").write_text(LINES)
     words = ("data", "import", "f.csv", "--out", "new.parquet", "--sum", "--date-format", "%d/%m/%Y %H:%M")
-    line, hint = refused(monkeypatch, capsys, *words)
+    line, hint = refused(invrl(*words))
     assert "line 4: `demand` is `-1`, a return" in line and "data.options.returns=net" in hint

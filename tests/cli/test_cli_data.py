@@ -5,13 +5,10 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from invrl.cli import main
 from invrl.demand.panel import Panel
 from invrl.sources.files import read_panel, write_panel
 from invrl.sources.paper import lost_sales
@@ -22,31 +19,10 @@ RAW = "day,item,store,qty,promo,city\n2024-01-01,A,W1,3,0,U\n2024-01-02,A,W1,4,1
 WORDS = ["columns.date=day", "columns.sku=item", "columns.warehouse=store", "columns.demand=qty", "gaps=zero"]
 
 
-@dataclass(frozen=True)
-class Run:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def invrl(monkeypatch, capsys, tmp_path) -> Callable[..., Run]:
-    """Runs a command line in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: str) -> Run:
-        monkeypatch.setattr(sys, "argv", ["invrl", "data", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return Run(int(stop.value.code or 0), captured.out, captured.err)
-
-    return run
-
-
 def test_make_draws_what_the_source_draws(invrl):
-    run = invrl("make", "lost-sales", "--out", "p.parquet", "pairs=7", "days=30", "mean=2.5", "seed=3")
+    run = invrl(
+        "data", "make", "lost-sales", "--out", "p.parquet", "pairs=7", "days=30", "mean=2.5", "seed=3"
+    )
     assert (run.code, run.out) == (0, "")
     assert "wrote p.parquet: 7 pairs x 30 days, 2024-01-01 to 2024-01-30" in run.err
     assert "next: invrl data describe p.parquet" in run.err
@@ -77,7 +53,7 @@ def test_make_draws_what_the_source_draws(invrl):
 def test_mistakes(invrl, tmp_path, words, message, hint):
     (tmp_path / "raw.csv").write_text(RAW)
     (tmp_path / "c.toml").write_text('[data]\nsource = "iid"\n')
-    run = invrl(*words)
+    run = invrl("data", *words)
     assert (run.code, run.out) == (2, "")
     said, _, hinted = run.err.partition("\n\nhint: ")
     assert message in said
@@ -97,9 +73,9 @@ def test_flags_words_and_config_import_the_same_panel(invrl, tmp_path):
         "[data]\ngaps = 'zero'\nahead = ['promo']\nstatic = ['city']\nknowledge = 'censored'\n"
         f"[data.columns]\n{table}\n"
     )
-    assert invrl("import", "raw.csv", "--out", "1.parquet", *flags).code == 0
-    assert invrl("import", "raw.csv", "--out", "2.parquet", *words).code == 0
-    assert invrl("import", "raw.csv", "--out", "3.parquet", "--config", "c.toml").code == 0
+    assert invrl("data", "import", "raw.csv", "--out", "1.parquet", *flags).code == 0
+    assert invrl("data", "import", "raw.csv", "--out", "2.parquet", *words).code == 0
+    assert invrl("data", "import", "raw.csv", "--out", "3.parquet", "--config", "c.toml").code == 0
     panels = [read_panel(f"{k}.parquet") for k in (1, 2, 3)]
     assert panels[0].demand.tolist() == [[3, 0], [4, 2.5]]
     assert panels[0].ahead["promo"].tolist() == [[0, 0], [1, 1]]
@@ -110,30 +86,30 @@ def test_flags_words_and_config_import_the_same_panel(invrl, tmp_path):
 
 def test_import_of_a_wide_file_takes_its_first_day(invrl, tmp_path):
     (tmp_path / "m5.csv").write_text("item_id,store_id,d_1,d_2\nA,S,1,2\n")
-    assert invrl("import", "m5.csv", "--out", "p.csv", "start=2011-01-29").code == 0
+    assert invrl("data", "import", "m5.csv", "--out", "p.csv", "start=2011-01-29").code == 0
     assert read_panel("p.csv").start == np.datetime64("2011-01-29")
 
 
 def test_describe_in_every_format(invrl, tmp_path):
     write_panel(read_raw(tmp_path), tmp_path / "p.parquet")
-    rows = dict(csv.reader(io.StringIO(invrl("describe", "p.parquet", "--format", "csv").out)))
+    rows = dict(csv.reader(io.StringIO(invrl("data", "describe", "p.parquet", "--format", "csv").out)))
     assert rows["pairs"] == "2"
     assert rows["demand.mean"] == "2.375"  # (3 + 4 + 0 + 2.5) / 4
     assert rows["columns.ahead"] == "promo"
-    figures = json.loads(invrl("describe", "p.parquet", "--json").out)
+    figures = json.loads(invrl("data", "describe", "p.parquet", "--json").out)
     assert figures["schema"] == 1
     assert figures["demand"]["zero_share"] == 0.25
     assert figures["examples"]["largest"] == {"pair": "A@W1", "mean": 3.5, "demand": [3, 4]}
-    assert r"\begin{tabular}" in invrl("describe", "p.parquet", "--format", "latex").out
-    run = invrl("describe", "p.parquet", "--out", "d.md")
+    assert r"\begin{tabular}" in invrl("data", "describe", "p.parquet", "--format", "latex").out
+    run = invrl("data", "describe", "p.parquet", "--out", "d.md")
     assert run.out == ""
     assert "| demand.mean " in (tmp_path / "d.md").read_text()
-    assert invrl("describe", "p.parquet", "--out", "d.md").code == 2
+    assert invrl("data", "describe", "p.parquet", "--out", "d.md").code == 2
 
 
 def test_the_picture_fits_80_columns(invrl, tmp_path):
     write_panel(read_raw(tmp_path), tmp_path / "p.parquet")
-    run = invrl("describe", "p.parquet")
+    run = invrl("data", "describe", "p.parquet")
     assert run.code == 0
     lines = [line.rstrip() for line in run.out.splitlines()]
     assert lines[:3] == [
@@ -145,19 +121,19 @@ def test_the_picture_fits_80_columns(invrl, tmp_path):
     assert "  medium: between              2  100 %      100 %  " + 20 * "█" in lines
     assert "  against the mean day  -37 %  +37 %" in lines
     assert "  largest  A@W1  3.5    ▇█" in lines
-    wide = invrl("describe", "retail", "pairs=300", "days=400")
+    wide = invrl("data", "describe", "retail", "pairs=300", "days=400")
     assert max(map(len, wide.out.splitlines())) <= 80
 
 
 def test_names_in_brackets_are_no_markup(invrl, tmp_path):
     sku = np.array(["[red]x[/red]", "y"])
     write_panel(Panel(np.ones((2, 2), np.float32), sku, np.array(["W", "W"])), tmp_path / "p.csv")
-    assert "[red]x[/red]@W" in invrl("describe", "p.csv").out
+    assert "[red]x[/red]@W" in invrl("data", "describe", "p.csv").out
 
 
 @pytest.mark.parametrize("command", ["make", "import", "describe"])
 def test_help_ends_with_two_examples(invrl, command):
-    run = invrl(command, "--help")
+    run = invrl("data", command, "--help")
     assert run.code == 0
     examples = run.out.partition("Examples:")[2].strip().split("\n\n")  # long ones are wrapped
     assert [paragraph.split()[:3] for paragraph in examples] == 2 * [["invrl", "data", command]]

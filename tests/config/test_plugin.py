@@ -7,11 +7,11 @@ import pytest
 from builders import SMALL, make_config
 
 from invrl import registry
-from invrl.cli import main
 from invrl.config import reading
 from invrl.config.schema import Config
 from invrl.config.sections import explained, section_of
 from invrl.errors import InvrlError
+from invrl.training import trainer
 from invrl.tuning.lanes import shape_of
 
 PLUGIN = '''
@@ -82,19 +82,23 @@ def test_without_its_plugin_a_section_is_refused():
 
 
 @pytest.mark.slow
-def test_trained_and_tuned_as_typed(plugin, tmp_path, monkeypatch, capsys):
+def test_a_diverged_variant_is_told_the_key_of_its_section(plugin):
+    registry.load_plugin(str(plugin))
+    for algo, key in {"ds2": "ds.learning_rate=", "ds3": "mine.learning_rate="}.items():
+        assert key in trainer._lower_rate(reading.load(None, [f"algo={algo}"]))
+
+
+def test_trained_and_tuned_as_typed(plugin, tmp_path, invrl):
     words = [*SMALL, "train.updates=5", "--algo", "ds3", "--reg", "base", "--out", str(tmp_path), "--quiet"]
 
-    def invrl(command: str, *words: str) -> None:
+    def done(*words: str) -> None:
         for name in ("ds2", "ds3"):
             registry.ALGORITHMS.pop(name, None)
-        monkeypatch.setattr(sys, "argv", ["invrl", command, *words, "--plugin", str(plugin)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        assert not stop.value.code, capsys.readouterr().err
+        typed = invrl(*words, "--plugin", plugin)
+        assert not typed.code, typed.err
 
-    invrl("train", *words, "--name", "run")
+    done("train", *words, "--name", "run")
     (run,) = tmp_path.glob("run-*")
-    invrl("evaluate", str(run))
-    invrl("tune", *words, "--trials", "1", "--name", "study")
+    done("evaluate", str(run))
+    done("tune", *words, "--trials", "1", "--name", "study")
     assert (tmp_path / "study" / "best.toml").exists()

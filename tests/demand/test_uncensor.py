@@ -1,13 +1,11 @@
 """Estimates of demand from sales: worked by hand, and against demand that is known."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from builders import make_panel, poisson_panel
 
-from invrl.cli import main
 from invrl.demand import uncensor
 from invrl.demand.uncensor import Fit, estimate_demand, fit_rates, posterior_rate, share_in_stock, uncensored
 from invrl.demand.uncensor_check import added_by, added_demand, check_methods, cut_clean_days
@@ -206,27 +204,24 @@ def test_what_cannot_be_done_is_refused(share, fields, message):
         uncensored(panel, np.full((2, 1), share, np.float32), **fields)
 
 
-def test_the_file_keeps_the_sales_and_says_what_it_is(tmp_path, monkeypatch, capsys):
+def test_the_file_keeps_the_sales_and_says_what_it_is(invrl, tmp_path):
     pytest.importorskip("pyarrow")
     panel = retail_panel(days=56, pairs=20)
     sales, share = cut_by_stock(panel)
     observed = replace(panel, demand=sales, after={"instock_share": share}, knowledge="censored")
     write_panel(observed, tmp_path / "sales.parquet")
-    monkeypatch.chdir(tmp_path)
 
-    def invrl(*words: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["invrl", "data", "uncensor", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return f"{stop.value.code}: {capsys.readouterr().err}"
+    def uncensor(*words: str) -> str:
+        typed = invrl("data", "uncensor", *words)
+        return f"{typed.code}: {typed.err}"
 
-    assert "next: invrl train --data demand.parquet" in invrl("sales.parquet", "--out", "demand.parquet")
+    assert "next: invrl train --data demand.parquet" in uncensor("sales.parquet", "--out", "demand.parquet")
     found = read_panel(tmp_path / "demand.parquet")
     assert found.knowledge == "uncensored"
     np.testing.assert_array_equal(found.after["sales"], sales)
     np.testing.assert_allclose(found.demand, estimate_demand(observed, share, "model"), rtol=1e-6)
-    assert "2: error: demand.parquet exists already" in invrl("sales.parquet", "--out", "demand.parquet")
-    assert "2: error: this panel is uncensored already" in invrl("demand.parquet", "--out", "more.parquet")
-    assert "2: error: nowhere to write" in invrl("sales.parquet")
-    assert "2: error: no class `day`" in invrl("sales.parquet", "--by", "day", "--out", "other.parquet")
+    assert "2: error: demand.parquet exists already" in uncensor("sales.parquet", "--out", "demand.parquet")
+    assert "2: error: this panel is uncensored already" in uncensor("demand.parquet", "--out", "more.parquet")
+    assert "2: error: nowhere to write" in uncensor("sales.parquet")
+    assert "2: error: no class `day`" in uncensor("sales.parquet", "--by", "day", "--out", "other.parquet")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["demand.parquet", "sales.parquet"]

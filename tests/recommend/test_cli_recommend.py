@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +23,6 @@ from invrl.sources.files import write_panel
 GOOD = "sku,warehouse,on_hand,due_1,due_2\nS0,north,1,0,2\nS0,south,3,0,0\nS9,north,0,4,0\n"
 
 
-@dataclass(frozen=True)
-class Typed:
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A folder with one trained run."""
@@ -40,25 +33,20 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def invrl(monkeypatch, capsys, folder) -> Callable[..., Typed]:
+def recommend(invrl, monkeypatch, folder) -> Callable:
     """Runs `invrl recommend RUN --state state.csv ...` in that folder."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*words: str, state: str = GOOD, name: str = "state.csv") -> Typed:
+    def run(*words: str, state: str = GOOD, name: str = "state.csv"):
         Path(name).write_text(state)
-        words = (Path("name").read_text(), "--state", name, *words)
-        monkeypatch.setattr(sys, "argv", ["invrl", "recommend", *words])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return Typed(int(stop.value.code or 0), captured.out, captured.err)
+        return invrl("recommend", Path("name").read_text(), "--state", name, *words)
 
     return run
 
 
-def test_orders_and_a_summary(invrl, folder):
-    typed = invrl("--out", "orders.csv", "--date", str(TODAY), "--json")
+def test_orders_and_a_summary(recommend, folder):
+    typed = recommend("--out", "orders.csv", "--date", str(TODAY), "--json")
     assert typed.code == 0
     summary = json.loads(typed.out)
     found = shop.read(folder / "orders.csv")
@@ -69,19 +57,19 @@ def test_orders_and_a_summary(invrl, folder):
         "orders for 2024-02-20; demand from the panel (2024-01-01 to 2024-03-15); 3 of 3 pairs" in typed.err
     )
     assert "3 pairs, 3 at a time: about 1 MB for the chunk" in typed.err
-    again = invrl("--out", "orders.csv", "--date", str(TODAY))
+    again = recommend("--out", "orders.csv", "--date", str(TODAY))
     assert (again.code, again.err) == (
         2, "error: orders.csv exists already\n\nhint: nothing is overwritten: choose another name\n"
     )  # fmt: skip
 
 
-def test_explain_prints_why(invrl):
-    typed = invrl("--explain", "S9,north", "--date", str(TODAY))
+def test_explain_prints_why(recommend):
+    typed = recommend("--explain", "S9,north", "--date", str(TODAY))
     assert typed.code == 0
     assert typed.out.startswith("S9@north, 2024-02-20: order ")
     assert "0 on hand, 4 on order (4 in 1 day): inventory position 4" in typed.out
     assert "ds/base orders up to" in typed.out
-    numbers = json.loads(invrl("--explain", "S9", "--date", str(TODAY), "--json").out)["explain"]
+    numbers = json.loads(recommend("--explain", "S9", "--date", str(TODAY), "--json").out)["explain"]
     assert numbers["order"] == pytest.approx(max(numbers["level"] - 4, 0), rel=1e-5)
 
 
@@ -193,9 +181,9 @@ def test_explain_knows_every_form(tmp_path, monkeypatch, capsys, reg):
         (GOOD, ("--explain", "S0,nort"), "no pair `S0,nort` in the state", "did you mean `S0,north`?"),
     ],
 )
-def test_bad_inputs_get_one_sentence_and_leave_nothing(invrl, folder, state, words, message, hint):
+def test_bad_inputs_get_one_sentence_and_leave_nothing(recommend, folder, state, words, message, hint):
     before = {path.name for path in folder.iterdir()} | {"state.csv"}
-    typed = invrl("--out", "new.csv", *words, state=state)
+    typed = recommend("--out", "new.csv", *words, state=state)
     error, _, advice = typed.err.partition("\n\nhint: ")
     assert (typed.code, typed.out) == (2, "")
     assert message in error.splitlines()[-1] and error.splitlines()[-1].startswith("error: ")
@@ -203,12 +191,12 @@ def test_bad_inputs_get_one_sentence_and_leave_nothing(invrl, folder, state, wor
     assert {path.name for path in folder.iterdir()} == before
 
 
-def test_receipts_overdue_or_postponed_are_moved_and_said(invrl, folder):
+def test_receipts_overdue_or_postponed_are_moved_and_said(recommend, folder):
     columns = "sku,warehouse,on_hand,pipeline,due\n"
     rows = "S0,north,1,9,{}\nS1,north,1,9,{}\nS2,north,1,9,{}\n"
     found = {}
     for name, days in (("late", (0, -2, 60)), ("on_time", (1, 1, 5))):
-        typed = invrl("--out", f"{name}.csv", "--date", str(TODAY), state=columns + rows.format(*days))
+        typed = recommend("--out", f"{name}.csv", "--date", str(TODAY), state=columns + rows.format(*days))
         assert typed.code == 0, typed.err
         found[name] = shop.read(folder / f"{name}.csv")
     for column in ("order", "inventory_position"):
@@ -217,26 +205,26 @@ def test_receipts_overdue_or_postponed_are_moved_and_said(invrl, folder):
     assert not any("moved_receipt" in (flags or "") for flags in found["on_time"]["flags"])
 
 
-def test_new_pairs_are_ordered_for_when_they_are_meant(invrl, folder):
+def test_new_pairs_are_ordered_for_when_they_are_meant(recommend, folder):
     state = "sku,warehouse,on_hand,colour\nX1,north,1,red\ns0,north,1,blue\n"
-    typed = invrl("--out", "meant.csv", "--date", str(TODAY), "--new-pairs", state=state)
+    typed = recommend("--out", "meant.csv", "--date", str(TODAY), "--new-pairs", state=state)
     assert typed.code == 0 and "not read: colour" in typed.err
 
 
-def test_data_with_longer_lead_times_than_the_policy_knows(invrl, folder):
+def test_data_with_longer_lead_times_than_the_policy_knows(recommend, folder):
     panel = shop.shop_panel()
     write_panel(replace(panel, lead_time=np.full(panel.pairs, 7)), folder / "slow.parquet")
-    typed = invrl("--out", "new.csv", "--data", "slow.parquet")
+    typed = recommend("--out", "new.csv", "--data", "slow.parquet")
     (folder / "slow.parquet").unlink()
     assert typed.code == 2 and "S0@north has a lead time of 7 days in the data" in typed.err
     assert not (folder / "new.csv").exists()
 
 
-def test_a_run_that_is_not_trained(invrl, folder, monkeypatch):
+def test_a_run_that_is_not_trained(recommend, folder, monkeypatch):
     run, _ = shop.make_run(folder, "reg=none")
     run.best.unlink()
     (folder / "name").write_text(run.name)
-    typed = invrl("--out", "new.csv")
+    typed = recommend("--out", "new.csv")
     assert typed.code == 2 and f"{run.name} is not trained yet" in typed.err
     run.normaliser.unlink()
-    assert "was never begun" in invrl("--out", "new.csv").err
+    assert "was never begun" in recommend("--out", "new.csv").err

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +17,6 @@ import pytest
 
 from invrl import registry
 from invrl.charts import svg
-from invrl.cli import main
 from invrl.config import reading
 from invrl.errors import InvrlError
 from invrl.policies.heads import PIL_COEFF
@@ -339,29 +337,14 @@ def test_forms_come_in_the_paper_s_order_and_new_ones_behind() -> None:
 # The command
 
 
-@pytest.fixture
-def invrl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["invrl", "report", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        return int(stop.value.code or 0), captured.err
-
-    return run
-
-
 def test_the_command_writes_one_file_and_never_another_over_it(invrl, found: Facts, tmp_path: Path) -> None:
     words = (found.run.path, "--bootstrap", "20", "--quiet", "--out", "r.html")
-    code, err = invrl(*words)
+    code, _, err = invrl("report", *words)
     assert code == 0 and "wrote r.html: 1 run" in err
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
     before = (tmp_path / "r.html").read_text()
     assert "on retail" in before
-    code, err = invrl(*words)
+    code, _, err = invrl("report", *words)
     assert code == 2 and "r.html exists already" in err and (tmp_path / "r.html").read_text() == before
 
 
@@ -377,7 +360,7 @@ def test_the_command_writes_one_file_and_never_another_over_it(invrl, found: Fac
 )
 def test_bad_words(invrl, found: Facts, tmp_path: Path, words: list[str], message: str) -> None:
     (tmp_path / "empty").mkdir()
-    code, err = invrl(*(str(found.run.path) if word == "RUN" else word for word in words))
+    code, _, err = invrl("report", *(str(found.run.path) if word == "RUN" else word for word in words))
     assert code == 2 and f"error: {message}" in err and "hint: " in err
     assert [path.name for path in tmp_path.iterdir()] == ["empty"], "nothing was written"
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from builders import make_config, poisson_panel
 
-from invrl.cli import app, main
+from invrl.cli import app
 from invrl.config.schema import Config
 from invrl.devices import placement
 from invrl.errors import InvrlError
@@ -468,13 +468,9 @@ def test_commands(
         (("--halving", "2", "--space", "objective.penalty=log 1 9"), "compares scores"),
     ],
 )
-def test_bad_words(
-    words: tuple, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["invrl", "tune", "--algo", "ds", *words])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 2 and says in capsys.readouterr().err
+def test_bad_words(words: tuple, says: str, invrl) -> None:
+    code, _, err = invrl("tune", "--algo", "ds", *words)
+    assert code == 2 and says in err
 
 
 def kill_one_worker() -> None:
