@@ -123,7 +123,7 @@ def curve(
 
     studies = _one_objective(_found(places))
     trials, levels = curves.merged(studies), _levels(studies, level)
-    if _drawn(out, lambda: draw_curves(trials, levels, out)):
+    if _drawn(out, lambda path: draw_curves(trials, levels, path)):
         return
     if format == "table" and not json and out is None:
         _sketch(trials)
@@ -156,7 +156,7 @@ def sensitivity(
 
     studies = _one_objective(_found(places))
     trials = curves.merged(studies)
-    if _drawn(out, lambda: draw_sensitivity(trials, _levels(studies, level), out)):
+    if _drawn(out, lambda path: draw_sensitivity(trials, _levels(studies, level), path)):
         return
     emit(curves.spread_rows(trials), format=format, json_flag=json, out=out)
 
@@ -187,7 +187,7 @@ def frontier(
     learned = frontiers.merged([frontiers.frontier(study, bootstrap) for study in studies])
     cells = [*learned, *([moved] if moved else [])]
     reference = reference or cells[-1 if moved else 0].name
-    if _drawn(out, lambda: draw_frontier(cells, reference, out)):
+    if _drawn(out, lambda path: draw_frontier(cells, reference, path)):
         return
     equal = frontiers.at_equal_stockout(cells, reference, frontiers.common_rates(cells))
     payload = frontiers.payload(cells, equal, reference)
@@ -197,14 +197,14 @@ def frontier(
     say(f"± half a 95 % interval; differences are paired, * excludes 0; {COVERS}")
 
 
-def _drawn(out: Path | None, draw: Callable[[], None]) -> bool:
+def _drawn(out: Path | None, draw: Callable[[Path], None]) -> bool:
     """Whether `out` names a picture, which is then drawn."""
     from invrl.pilot.plot import check_picture
 
     if out is None or out.suffix not in PICTURES:
         return False
     check_picture(out)
-    draw()
+    draw(out)
     say(f"wrote {out}")
     return True
 
