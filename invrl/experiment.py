@@ -9,6 +9,7 @@ import numpy as np
 from invrl import registry
 from invrl.algorithms.contract import Problem
 from invrl.config.schema import Config
+from invrl.demand import masks
 from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_dataset
 from invrl.demand.features import Normaliser, fit_normaliser
 from invrl.demand.panel import Panel
@@ -36,7 +37,8 @@ class Experiment:
         self.config = config
         self.devices = devices
         self.panel = with_supply(panel, config.supply)
-        self.parts: dict[str, Part] = split(panel.pairs, panel.days, config.split)
+        parts = split(panel.pairs, panel.days, config.split)
+        self.parts: dict[str, Part] = {name: _measurable(self.panel, part) for name, part in parts.items()}
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)
         self.normaliser = normaliser or fit_normaliser(self.panel, train.pairs, self.training_days)
@@ -45,6 +47,12 @@ class Experiment:
     def forecasts(self) -> dict[tuple[float, ...], str]:
         """Prices -> the incumbents' forecast that was best with them; filled by `scoring.results`."""
         return {}
+
+    @cached_property
+    def seen(self) -> np.ndarray | None:
+        """[T, N] units, what features see of demand where some days are masked."""
+        found = masks.filled(self.panel, self.training_days)
+        return None if found is self.panel.demand else found
 
     @cached_property
     def weight(self) -> np.ndarray:
@@ -87,7 +95,8 @@ class Experiment:
         """The episodes of `train`, `validation` or `test`, or of a piece of them."""
         return make_dataset(
             self.panel, self.parts[name], self.scale, self.normaliser,
-            self.config.supply, self.config.features, self.weight, devices=self.devices, piece=piece,
+            self.config.supply, self.config.features, self.weight,
+            devices=self.devices, piece=piece, seen=self.seen,
         )  # fmt: skip
 
     @cache  # noqa: B019 - an experiment lives as long as its process
@@ -159,3 +168,24 @@ class Experiment:
     @property
     def problem(self) -> Problem:
         return Problem(self.config, self.policy, self.train)
+
+
+def _measurable(panel: Panel, part: Part) -> Part:
+    """The part without the pairs that have no day of their own to be measured on, all of them masked."""
+    known = masks.observed(panel)
+    if known is None:
+        return part
+    assert panel.lead_time is not None and panel.review_period is not None  # with_supply
+    listed = masks.listed(panel)
+    day = np.arange(part.start, part.stop)[:, None]
+    since = part.start if listed is None else part.start + listed[part.start : part.stop].argmax(0)
+    lead_time = np.atleast_2d(panel.lead_time).max(0)
+    first = np.maximum(since + panel.review_period - 1 + lead_time, part.measure)  # an order may count
+    counted = (known[part.start : part.stop] & (day >= first)).any(0)
+    kept = part._replace(pairs=part.pairs[counted[part.pairs]])
+    if not kept.pairs.size:
+        raise InvrlError(
+            f"no pair has an unmasked day among the days {part.measure} to {part.stop}",
+            hint="see the columns in_stock and open, data.gaps, and split.*",
+        )
+    return kept

@@ -20,7 +20,8 @@ from invrl.algorithms.contract import Problem, compiled
 from invrl.baselines.contract import FORECASTS
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.config.schema import Config, Network
-from invrl.demand.episodes import Columns, Dataset, Group, Window, build_episode
+from invrl.demand.columns import Columns
+from invrl.demand.episodes import Dataset, Group, Window, build_episode
 from invrl.devices import placement
 from invrl.metrics import Prices, Totals, prices
 from invrl.policies.network import Policy, make_policy
@@ -176,7 +177,7 @@ def recommend(dataset: Dataset, config: Config) -> Work:
     index, devices = dataset.groups[0].index, dataset.groups[0].devices
     period, days = dataset.groups[0].episode.demand.shape[-2], dataset.days
     one = _random_request(index.shape[1], days, config.seed)
-    window = Window(days, days, days + 1, 1, period, SLOTS, 0)
+    window = Window(days, days, days + 1, 1, period, SLOTS, 0.0, 7.0)
     build = partial(build_episode, window=window, supply=config.supply, config=config.features)
     rows = jax.eval_shape(build, one.columns).features.shape[-2]
     head = registry.get("head", config.reg)

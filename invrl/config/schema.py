@@ -32,8 +32,11 @@ class Data:
     """Source `file`: columns constant per pair (category, city)."""
     knowledge: Literal["known", "censored", "uncensored"] = "known"
     """Source `file`: is the demand column what customers wanted, or sales?"""
-    gaps: Literal["error", "zero"] = "error"
-    """Source `file`: a missing pair-day is an error, or a day without demand."""
+    gaps: Literal["error", "zero", "listed"] = "error"
+    """Source `file`: a missing row is an error, or a day without demand; `listed`: a pair is sold from its
+    first row to its last one, and a day without any row of its warehouse is a closed day."""
+    step: Literal["auto", "day", "week", "month"] = "auto"
+    """Source `file`: the time step, found from the dates. What is counted in days counts in such steps."""
     piece_pairs: Pairs = 0
     """Pairs whose episodes are in memory at once; a larger part streams piece by piece. 0: as many as fit."""
 

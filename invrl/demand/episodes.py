@@ -17,7 +17,9 @@ import numpy as np
 from jax import Array
 
 from invrl.config.schema import Features, Supply
-from invrl.demand.features import Known, Normaliser, features, numeric_static
+from invrl.demand import timestep
+from invrl.demand.columns import Columns, columns_of
+from invrl.demand.features import Known, Normaliser, features
 from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
 from invrl.devices import hosts, placement
@@ -68,22 +70,8 @@ class Window(NamedTuple):
     cycles: int
     period: int
     slots: int
-    weekday: int
-
-
-class Columns(NamedTuple):
-    """What a block is built from; B pairs."""
-
-    demand: Array  # [T, B] units
-    ahead: Array  # [T, Ka, B]
-    static: Array  # [Ks, B]
-    regressors: Array | None  # [T, 4, B] units a day
-    lead_time: Array  # [1 or T, B] days
-    first_review: Array  # [B] day
-    initial_stock: Array | None  # [B] units
-    scale: Array  # [B]
-    spread: Array  # [B]
-    weight: Array  # [B]
+    phase: float
+    cycle: float
 
 
 def make_dataset(
@@ -97,6 +85,7 @@ def make_dataset(
     block: int | None = None,
     devices: int | None = None,
     piece: tuple[int, int] = (0, 1),
+    seen: np.ndarray | None = None,
 ) -> Dataset:
     """The episodes of one part, or of a piece of it.
 
@@ -107,6 +96,7 @@ def make_dataset(
         block, devices: pairs in a block, and devices to lay them over; None lets `placement` decide.
         piece: (k, n) takes every n-th pair from the k-th on, of each review period; the pieces of a
             part have the same shapes, so that one program runs them all.
+        seen: [T, N] units, what features see of demand (`masks.filled`); None: all of it.
     """
     assert panel.review_period is not None  # with_supply
     scale, spread = known
@@ -123,7 +113,7 @@ def make_dataset(
         plan = placement.plan(-(-pairs.size // n), block, devices)
         members = np.searchsorted(position, everyone[k::n])
         index = _blocks_of(members.size, plan)
-        columns = _columns(panel, mine[np.maximum(index, 0)], normaliser, scale, spread, weight)
+        columns = columns_of(panel, mine[np.maximum(index, 0)], normaliser, scale, spread, weight, seen)
         groups.append(_group(columns, index, members, window, supply, config, plan.devices))
     pairs = part.pairs[position]
     _refuse_unmeasured(panel, part, pairs, groups)
@@ -142,7 +132,9 @@ def episode_shapes(
     assert panel.review_period is not None  # with_supply
     one = part.pairs[:1]
     nothing = np.ones(panel.pairs, np.float32)
-    columns = jax.tree.map(lambda x: x[0], _columns(panel, one[None], normaliser, nothing, nothing, nothing))
+    columns = jax.tree.map(
+        lambda x: x[0], columns_of(panel, one[None], normaliser, nothing, nothing, nothing)
+    )
     window = _window(panel, part, one, int(panel.review_period[part.pairs].min()))
     build = partial(build_episode, window=window, supply=Supply(), config=config)
     return columns, jax.eval_shape(build, columns)
@@ -169,7 +161,8 @@ def _window(panel: Panel, part: Part, pairs: np.ndarray, period: int) -> Window:
         cycles=int(-(-(part.stop - first.min()) // period)),
         period=period,
         slots=int(panel.lead_time.max()) + 1,  # the same for all groups: one network reads them
-        weekday=(int(panel.start.astype("datetime64[D]").astype(int)) + 3) % 7,
+        phase=timestep.phase(panel.start, panel.step),
+        cycle=timestep.STEPS[panel.step].cycle,
     )
 
 
@@ -182,35 +175,6 @@ def _blocks_of(count: int, plan: placement.Plan) -> np.ndarray:
     """[blocks, B] 0, 1, ... count - 1, then -1 for padding."""
     index = np.arange(plan.blocks * plan.block).reshape(plan.blocks, plan.block)
     return np.where(index < count, index, -1)
-
-
-def _columns(
-    panel: Panel,
-    index: np.ndarray,
-    normaliser: Normaliser,
-    scale: np.ndarray,
-    spread: np.ndarray,
-    weight: np.ndarray,
-) -> Columns:
-    """[blocks, ..., B] of the panel's pairs [blocks, B]."""
-    assert panel.lead_time is not None and panel.first_review is not None  # with_supply
-
-    def take(column: np.ndarray) -> np.ndarray:
-        """[..., N] to [blocks, ..., B]."""
-        return np.moveaxis(column.take(index, -1), -2, 0)
-
-    ahead = np.empty((len(index), panel.days, len(panel.ahead), index.shape[1]), np.float32)
-    for k, column in enumerate(panel.ahead.values()):
-        np.subtract(take(column), normaliser.ahead_mean[k], out=ahead[:, :, k])
-        ahead[:, :, k] /= normaliser.ahead_sd[k]
-    static = (take(numeric_static(panel)) - normaliser.static_mean[:, None]) / normaliser.static_sd[:, None]
-    return Columns(
-        take(panel.demand), ahead, static,
-        None if panel.regressors is None else take(panel.regressors),
-        take(np.atleast_2d(panel.lead_time)), take(panel.first_review),
-        None if panel.initial_stock is None else take(panel.initial_stock).astype(np.float32),
-        take(scale), take(spread), take(weight).astype(np.float32),
-    )  # fmt: skip
 
 
 def _group(
@@ -249,22 +213,28 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     active = (review >= window.start) & (review < window.stop) & (review >= columns.first_review)
     seen_from = jnp.clip(review, window.start, window.stop - 1)  # padding cycles lie outside the panel
     arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
-    demand = jnp.where(
-        inside, _on_days(columns.demand, day.reshape(-1, day.shape[-1])).reshape(day.shape), 0.0
-    )
-    relative = columns.demand / columns.scale
+    demand = jnp.where(inside, _each(columns.demand, day), 0.0)
+    if columns.listed is not None:
+        active &= _on_days(columns.listed, review)
+    relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
     known = Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
-    rows, regressors, rate = features(known, seen_from, lead_time, window.period, window.weekday, config)
+    rows, regressors, rate = features(
+        known, seen_from, lead_time, window.period, (window.phase, window.cycle), config
+    )
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
     stock = columns.initial_stock
     if stock is None:
         stock = supply.initial_days * (lead_time[0] + window.period) * rate[0]
-    initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[0].set(stock)
+    stock = stock.reshape(-1, columns.scale.shape[0])[: window.slots]
+    initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[: len(stock)].set(stock)
+    measured = inside & (day >= jnp.maximum(window.measure, arrival))
+    if columns.counts is not None:
+        measured &= _each(columns.counts, day)
     units = supply.max_order_units or jnp.inf
     return Episode(
         demand=demand,
-        measured=inside & (day >= jnp.maximum(window.measure, arrival)),
+        measured=measured,
         active=active,
         lead_time=lead_time.astype(jnp.int8),
         features=rows,
@@ -277,6 +247,11 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         max_position=supply.max_position * columns.scale,
         weight=columns.weight,
     )
+
+
+def _each(column: Array, day: Array) -> Array:
+    """Values of [T, B] on the days [C, P, B]."""
+    return _on_days(column, day.reshape(-1, day.shape[-1])).reshape(day.shape)
 
 
 def _on_days(column: Array, day: Array, axis: int = 0) -> Array:

@@ -22,7 +22,7 @@ from invrl.errors import InvrlError, nearest
 GROUPS = {
     "recent": "trailing means (short, long), yesterday, trailing standard deviation",
     "forecast": "expected demand until arrival, and in the review period that the order serves",
-    "calendar": "day of the week",
+    "calendar": "day of the week; week or month of the year",
     "today": "known-ahead columns on the review day",
     "coming": "known-ahead columns, mean over the protection interval",
     "supply": "lead time, review period, demand scale, variability",
@@ -69,7 +69,12 @@ class Known(NamedTuple):
 
 
 def features(
-    known: Known, review: Array, lead_time: Array, period: int, weekday: int, config: Features
+    known: Known,
+    review: Array,
+    lead_time: Array,
+    period: int,
+    calendar: tuple[float, float],
+    config: Features,
 ) -> tuple[Array, Array, Array]:
     """Network features [C, F, B], default regressors [C, 4, B] and demand rate [C, B] (units a day).
 
@@ -77,7 +82,7 @@ def features(
         review: [C, B] day index of each review.
         lead_time: [C, B] days.
         period: review period, days.
-        weekday: day of the week of day 0 (Monday = 0).
+        calendar: where in its cycle day 0 is, and the length of the cycle (`timestep.Step`), days.
 
     Regressors: trailing mean (short, long), forecast (until arrival, review period after it).
     """
@@ -91,13 +96,15 @@ def features(
         "mean": jnp.ones_like(long),
         "shrunk": shrunk(known, long, review, config.long),
     }[config.level]
-    near = forecast(sums, review, jnp.zeros_like(lead_time), jnp.maximum(lead_time, 1))
-    far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
+    near = far = long  # a year's season needs more years than most panels have
+    if calendar[1] == 7:
+        near = forecast(sums, review, jnp.zeros_like(lead_time), jnp.maximum(lead_time, 1))
+        far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
     groups = {
         "recent": lambda: [short / rate, long / rate, _yesterday(known.demand, review) / rate,
                            _trailing_sd(known.demand, review, config.long) / rate],
         "forecast": lambda: [near / rate, far / rate],
-        "calendar": lambda: _week(review + weekday),
+        "calendar": lambda: _season(review, *calendar),
         "today": lambda: list(_at(known.ahead, review)),
         "coming": lambda: list(_mean_ahead(known.ahead, review, lead_time + period)),
         "supply": lambda: _supply(known, lead_time, period, review),
@@ -174,8 +181,8 @@ def _past_week(sums: Array, day: Array, offset: Array, rest: Array, level: Array
     return jnp.where(week >= 0, direct + wrapped, rest * level)
 
 
-def _week(day: Array) -> list[Array]:
-    angle = 2 * jnp.pi * (day % 7) / 7
+def _season(day: Array, phase: float, cycle: float) -> list[Array]:
+    angle = 2 * jnp.pi * ((day + phase) % cycle) / cycle
     return [jnp.sin(angle), jnp.cos(angle)]
 
 

@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from invrl.demand import timestep
 from invrl.errors import InvrlError
 
+LATER = ("step", "in_stock", "open")
+"""Fields that leave the fingerprint alone where they say nothing: older runs do not know them."""
 KNOWLEDGE = ("known", "censored", "uncensored")
 """Is `demand` what customers wanted (known), sales (censored), or an estimate (uncensored)?"""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Daily demand of N SKU-warehouse pairs over T days, on the host.
+    """Demand of N SKU-warehouse pairs over T days (or weeks, or months), on the host.
 
     Arrays are time-major with pairs last, the layout the simulator scans.
     Optional fields left empty are filled by the `[supply]` rules of the config.
@@ -25,6 +28,10 @@ class Panel:
         demand: [T, N] float32, units a day, >= 0.
         sku, warehouse: [N] str, the names of each pair.
         start: first day of the panel, `datetime64[D]`.
+        step: what a day of the panel is: `day`, `week` or `month` (`timestep.STEPS`).
+        in_stock: [T, N] float32 in 0..1, the share of the day that the pair was in stock, or None. Below 1
+            the demand is at least the sale: such days are masked (`masks`).
+        open: [T, N] bool, days on which the pair is sold at all (listed, and the shop not closed), or None.
         ahead: name -> [T, N] float32, dynamic columns known before the day (promotion, holiday).
         after: name -> [T, N] float32, dynamic columns known only after the day (stock-out hours).
         static: name -> [N] float32 or str, attributes of the pair (category, margin).
@@ -35,7 +42,8 @@ class Panel:
         first_review: [N] int, day of the first review, or None.
         price: [N] float32, money per unit, or None.
         weight: [N] float32 >= 0, importance in weighted means, or None.
-        initial_stock: [N] float32 units, on hand before the first day, or None.
+        initial_stock: [N] float32 units on hand before the first day, or [L+1, N] with what is due in 1..L
+            days behind it, or None.
         mean_demand: [N] float32 units a day > 0, where the law is known, or None: then it is
             measured on the training days.
         knowledge: one of `KNOWLEDGE`.
@@ -57,6 +65,9 @@ class Panel:
     initial_stock: np.ndarray | None = None
     mean_demand: np.ndarray | None = None
     knowledge: str = "known"
+    step: str = "day"
+    in_stock: np.ndarray | None = None
+    open: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check(self)
@@ -72,7 +83,24 @@ class Panel:
     @property
     def dates(self) -> np.ndarray:
         """[T] `datetime64[D]`."""
-        return self.start + np.arange(self.days)
+        return timestep.dates(self.start, self.days, self.step)
+
+    def date(self, day: int) -> np.datetime64:
+        """The date of a day of the panel, or of one before or behind it."""
+        return timestep.dates(self.start, abs(day) + 1, self.step)[day] if day >= 0 else self.start + day
+
+    def day(self, date: np.datetime64) -> int:
+        """The date as a day of the panel, which may lie outside.
+
+        Raises:
+            InvrlError: it lies between two weeks, or months, of the panel.
+        """
+        number = date.astype("datetime64[D]").astype(int)
+        found = int(timestep.steps_from(self.start, np.array([number]), self.step)[0])
+        if found == timestep.BETWEEN:
+            hint = f"the next after the data is {self.date(self.days)}"
+            raise InvrlError(f"{date} begins no {self.step} of the data", hint=hint)
+        return found
 
     @property
     def names(self) -> np.ndarray:
@@ -94,6 +122,8 @@ class Panel:
         digest = hashlib.sha256()
         for f in fields(self):
             value = getattr(self, f.name)
+            if f.name in LATER and not isinstance(value, np.ndarray) and value == f.default:
+                continue
             columns = value.items() if isinstance(value, dict) else [(f.name, value)]
             for name, column in columns:
                 digest.update(name.encode())
@@ -136,7 +166,6 @@ def check(panel: Panel) -> None:
         "first_review",
         "price",
         "weight",
-        "initial_stock",
         "mean_demand",
     ):
         value = getattr(panel, name)
@@ -144,6 +173,13 @@ def check(panel: Panel) -> None:
             _expect(name, value, (pairs,))
     for name, column in panel.static.items():
         _expect(f"static column `{name}`", column, (pairs,))
+    if panel.initial_stock is not None and panel.initial_stock.shape[-1:] != (pairs,):
+        _expect("initial_stock", panel.initial_stock, (pairs,))
+    for name in ("in_stock", "open"):
+        value = getattr(panel, name)
+        if value is not None:
+            _expect(name, value, (days, pairs))
+    timestep.check(panel.step)
     if panel.lead_time is not None and panel.lead_time.shape not in ((pairs,), (days, pairs)):
         _expect("lead_time", panel.lead_time, (pairs,))
     if panel.regressors is not None:
@@ -157,6 +193,7 @@ def _check_values(panel: Panel) -> None:
             raise InvrlError(f"column `{name}` has a value that is no finite number")
     _at_least("lead_time", panel.lead_time, 0)
     _at_least("price", panel.price, 0)
+    _at_least("in_stock", panel.in_stock, 0)
     _at_least("review_period", panel.review_period, 1)
     _at_least("weight", panel.weight, 0)
     _at_least("initial_stock", panel.initial_stock, 0)

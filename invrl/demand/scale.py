@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from invrl.demand import masks
 from invrl.demand.panel import Panel
 
 SINCE_FIRST = 28
@@ -16,7 +17,7 @@ def scale_of(panel: Panel, days: slice) -> tuple[np.ndarray, np.ndarray]:
     A pair counts from its first sale on: before, it may not have been for sale. One that never sold has the
     mean of the pair in the middle of those that did. A panel that knows its mean demand keeps it.
     """
-    history = panel.demand[days]
+    history = masks.filled(panel, days)[days]
     length = len(history)
     first = np.where(history.any(0), (history > 0).argmax(0), 0)
     since = np.maximum(length - first, min(SINCE_FIRST, length))

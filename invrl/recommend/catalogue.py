@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from invrl.config.schema import Config, Data
+from invrl.demand import masks, timestep
 from invrl.demand.features import Normaliser, numeric_static
 from invrl.demand.panel import Panel
 from invrl.demand.scale import scale_of
@@ -34,6 +35,7 @@ class Catalogue:
 
     Attributes:
         panel: with supply filled in.
+        seen: [T, N] units, its demand with masked days filled (`masks`).
         normaliser: the run's.
         scale, spread: [N] units a day, mean and standard deviation of demand.
         date: the day to order for.
@@ -41,6 +43,7 @@ class Catalogue:
     """
 
     panel: Panel
+    seen: np.ndarray
     normaliser: Normaliser
     scale: np.ndarray
     spread: np.ndarray
@@ -50,7 +53,7 @@ class Catalogue:
     @property
     def day(self) -> int:
         """The date as a day of the panel; it may lie outside."""
-        return int((self.date - self.panel.start.astype("datetime64[D]")).astype(int))
+        return self.panel.day(self.date)
 
     @cached_property
     def static(self) -> np.ndarray:
@@ -94,15 +97,16 @@ def read_catalogue(
     if normaliser is None:
         raise InvrlError(f"{run.name} was never begun", hint="`invrl runs ls` lists the runs")
     _check_columns(run, panel, normaliser)
-    when = panel.start + panel.days if date is None else _date(date)
+    when = panel.date(panel.days) if date is None else _date(date)
     if other is None:
         days = slice(0, split(panel.pairs, panel.days, config.split)["train"].stop)
     else:
-        days = slice(0, int(np.clip((when - panel.start).astype(int), 1, panel.days)))
+        days = slice(0, int(np.clip(panel.day(when), 1, panel.days)))
     scale, spread = scale_of(panel, days)
     panel = with_supply(panel, config.supply)
+    seen = masks.filled(panel, days)
     changed = other is None and panel.fingerprint() != run.read("manifest.json").get("data_fingerprint")
-    return Catalogue(panel, normaliser, scale, spread, when, changed)
+    return Catalogue(panel, seen, normaliser, scale, spread, when, changed)
 
 
 def _check_columns(run: Run, panel: Panel, normaliser: Normaliser) -> None:
@@ -185,7 +189,9 @@ def read_ahead_file(path: Path, catalogue: Catalogue, names: Names) -> AheadFile
         wanted = ", ".join(known) or "none"
         raise file.fail("none of the run's known-ahead columns", hint=f"they are: {wanted}")
     table = Columns.read(file, has, text=("date", "sku", "warehouse"))
-    day = table.days("date") - int(catalogue.date.astype("datetime64[D]").astype(int))
+    day = timestep.steps_from(catalogue.date, table.days("date"), catalogue.panel.step)
+    hint = f"its dates should be {catalogue.panel.step}s of the data"
+    table.refuse("date", day == timestep.BETWEEN, "{}, between two steps", hint)
     keys, series, own = _series(table, names)
     if (own < 0).all():
         raise file.fail("none of its rows is of a pair in the state", hint="write the names as in the state")

@@ -91,7 +91,7 @@ class Job(NamedTuple):
         """What the user should know before trusting the orders."""
         catalogue = self.sources.catalogue
         panel = catalogue.panel
-        last = panel.start + panel.days - 1
+        last = panel.date(panel.days - 1)
         known = int((self.sources.pair >= 0).sum())
         origin = "the state itself" if self.layout.demand else f"the panel ({panel.start} to {last})"
         pairs = f"{known:,} of {self.rows:,} pairs in the panel"
@@ -131,8 +131,8 @@ def prepare(run: Run, request: Request) -> Job:
         check_matches(file, names, catalogue.panel.sku, catalogue.panel.warehouse, pair, told)
     _check_lead_times(catalogue.lead_time, names, pair, layout.longest)
     sources = Sources(catalogue, coming(catalogue, files, layout), priors(catalogue, names), pair, config)
-    weekday = (int(catalogue.date.astype("datetime64[D]").astype(int)) + 3) % 7
-    return Job(run, config, names, layout, sources, orderer, Desk(orderer, config, weekday))
+    desk = Desk(orderer, config, catalogue.date, catalogue.panel.step)
+    return Job(run, config, names, layout, sources, orderer, desk)
 
 
 def _check_lead_times(known: np.ndarray, names: Names, pair: np.ndarray, longest: int) -> None:

@@ -80,8 +80,8 @@ class Sources(NamedTuple):
         """[D, B] units a day, NaN where unknown."""
         if state.demand is not None:
             return state.demand[-history_days(self.config) :]
-        panel, day = self.catalogue.panel, self.catalogue.day
-        held = panel.demand[max(day - history_days(self.config), 0) : day]
+        day = self.catalogue.day
+        held = self.catalogue.seen[max(day - history_days(self.config), 0) : day]
         return np.where(pair >= 0, held[:, pair], np.nan).astype(np.float32)
 
     def _moments(
@@ -168,14 +168,16 @@ def check_history(layout: Layout, catalogue: Catalogue, dated: bool) -> None:
             hint = "such as --date 2024-06-26"
             raise layout.file.fail("it brings its own demand history: say which day to order for", hint=hint)
         return
-    last = panel.start + panel.days - 1
+    last = panel.date(panel.days - 1)
     if day < 1:
         raise InvrlError(
             f"no demand is known before {catalogue.date}: the panel begins on {panel.start}", hint=REACH
         )
     if day > panel.days:
         text = f"demand is known up to {last}; the order is for {catalogue.date}"
-        raise InvrlError(text, hint=f"--date {last + 1}, or newer data with --data FILE, or {REACH}")
+        raise InvrlError(
+            text, hint=f"--date {panel.date(panel.days)}, or newer data with --data FILE, or {REACH}"
+        )
 
 
 REACH = "columns demand_1, demand_2, ... (units 1, 2, ... days ago) in the state"

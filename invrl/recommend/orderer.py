@@ -129,5 +129,5 @@ def _feature_rows(config: Config, catalogue: Catalogue) -> int:
         one,
     )
     day = jnp.ones((1, 1), int)
-    shapes = jax.eval_shape(lambda known: features(known, day, day, 1, 0, config.features)[0], known)
+    shapes = jax.eval_shape(lambda known: features(known, day, day, 1, (0.0, 7.0), config.features)[0], known)
     return shapes.shape[1]

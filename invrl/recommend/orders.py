@@ -13,7 +13,9 @@ from jax import Array
 
 from invrl.baselines.contract import expected_demand
 from invrl.config.schema import Config
-from invrl.demand.episodes import Columns, Window, build_episode
+from invrl.demand import timestep
+from invrl.demand.columns import Columns
+from invrl.demand.episodes import Window, build_episode
 from invrl.devices import placement
 from invrl.recommend.facts import BIT, Facts
 from invrl.recommend.orderer import Orderer
@@ -121,8 +123,9 @@ def whole_below(order: Array, packed: Array, pack: Array, minimum: Array) -> Arr
 class Desk:
     """Takes facts and states, hands out answers; pairs are worked off in steps of one size."""
 
-    def __init__(self, orderer: Orderer, config: Config, weekday: int):
-        self.orderer, self.config, self.weekday = orderer, config, weekday
+    def __init__(self, orderer: Orderer, config: Config, date: np.datetime64, step: str):
+        self.orderer, self.config = orderer, config
+        self.phase, self.cycle = timestep.phase(date, step), timestep.STEPS[step].cycle
         self.plan = placement.plan(STEP)
         self.run = compiled(orderer, config)
         self.shared = placement.replicate(orderer.shared, self.plan.devices)
@@ -149,7 +152,8 @@ class Desk:
             return np.moveaxis(column.reshape(*column.shape[:-1], self.plan.blocks, self.plan.block), -2, 0)
 
         days = len(facts.demand)
-        window = Window(days, days, days + 1, 1, period, self.orderer.slots, (self.weekday - days) % 7)
+        phase = (self.phase - days) % self.cycle  # of the first day of the history
+        window = Window(days, days, days + 1, 1, period, self.orderer.slots, phase, self.cycle)
         blocks = placement.put(jax.tree.map(cut, block), self.plan.devices)
         found = jax.device_get(self.run(self.shared, blocks, window, self.plan.devices))
         return jax.tree.map(lambda x: np.moveaxis(x, 0, -2).reshape(*x.shape[1:-1], -1), found)

@@ -87,7 +87,7 @@ def _rows(experiment: Experiment, dataset: Dataset, group: Group, part: Any, fou
     review = np.zeros_like(before, bool)
     review[:, :, 0] = np.moveaxis(np.asarray(group.episode.active), 2, 1)[real]
     columns = {
-        "date": experiment.panel.start + day,
+        "date": experiment.panel.dates[np.clip(day, 0, experiment.panel.days - 1)],
         "sku": np.broadcast_to(experiment.panel.sku[pairs, None], day.shape),
         "warehouse": np.broadcast_to(experiment.panel.warehouse[pairs, None], day.shape),
         "measured": long(np.asarray(group.episode.measured)),

@@ -15,7 +15,7 @@ from invrl.config.schema import Data
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError, nearest
 
-FILE_FIELDS = ("columns", "ahead", "after", "static", "knowledge", "gaps")
+FILE_FIELDS = ("columns", "ahead", "after", "static", "knowledge", "gaps", "step")
 """Fields of `Data` that only a file takes."""
 DESCRIBED = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 

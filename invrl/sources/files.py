@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ import numpy as np
 
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError, nearest
+from invrl.sources.grid import GAPS
 from invrl.sources.lines import RETURNS, read_lines
-from invrl.sources.long import OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, long_names, read_long
+from invrl.sources.long import MASKS, OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, long_names, read_long
 from invrl.sources.wide import day_columns, is_wide, read_wide, wide_names
 from invrl.tables.columns import Columns
 from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
 from invrl.tables.whole import guarded_table, whole_file
 
 KEYS = ("date", "sku", "warehouse", "demand")
-GAPS = ("error", "zero")
 BLOCK_ROWS = 1 << 20
 """Rows written at a time, about; always whole pairs."""
 
@@ -38,6 +39,7 @@ def read_panel(
     static: Sequence[str] = (),
     knowledge: str = "known",
     gaps: str = "error",
+    step: str = "auto",
     start: str = "",
     pairs: int = 0,
     sum_lines: bool = False,
@@ -56,7 +58,8 @@ def read_panel(
         columns: our name -> the file's name, such as `{"demand": "qty"}`.
         ahead, after, static: feature columns, as in `Panel`.
         knowledge: what the demand column is, as in `Panel`; `known` gives way to the file's own word.
-        gaps: `error`, or `zero`: a pair-day without a row is a day without demand.
+        gaps: what a pair-day without a row means, one of `grid.GAPS`.
+        step: the time step, `day`, `week` or `month`; `auto` finds it from the dates of a long file.
         start: date of `d_1` in a wide file; else what `calendar.csv` beside it says, or 2024-01-01.
         pairs: keep so many pairs, drawn evenly and always the same; 0 keeps all.
         sum_lines: the rows are order lines, see `read_lines`; `returns` says what negative ones do.
@@ -70,6 +73,7 @@ def read_panel(
         raise InvrlError(f"no way `{gaps}` to take gaps", hint=nearest(gaps, GAPS))
     file = open_table(path, encoding)
     roles = _roles(file, {"ahead": ahead, "after": after, "static": static}, knowledge, gaps, date_format)
+    roles = replace(roles, step=step)
     named = columns or {}
     if returns and returns not in RETURNS or returns and not sum_lines:
         hint = nearest(returns, RETURNS) if sum_lines else "it goes with `data.options.sum_lines=true`"
@@ -123,7 +127,7 @@ def _roles(
             raise InvrlError(f"`{name}` cannot be a feature column", hint=f"{', '.join(KEYS)} make the panel")
         if named.count(name) > 1:
             raise InvrlError(f"column `{name}` is listed twice", hint="one of ahead, after, static")
-    kinds = {
+    kinds: dict[str, Any] = {
         kind: (*names, *(name for name in file.notes.get(kind, ()) if name not in named))
         for kind, names in given.items()
     }
@@ -192,7 +196,8 @@ def check_new(path: str | Path) -> Path:
 def _columns(panel: Panel) -> dict[str, np.ndarray]:
     """Name -> [N] or [T, N], everything in the panel but its dates."""
     own = {"sku": panel.sku, "warehouse": panel.warehouse, "demand": panel.demand}
-    numbers = {name: getattr(panel, name) for name in (*WHOLE, *REAL) if getattr(panel, name) is not None}
+    optional = (*WHOLE, *REAL, *MASKS)
+    numbers = {name: getattr(panel, name) for name in optional if getattr(panel, name) is not None}
     regressors = {}
     if panel.regressors is not None:
         regressors = {name: panel.regressors[:, k] for k, name in enumerate(REGRESSORS)}

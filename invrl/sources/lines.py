@@ -8,7 +8,8 @@ import numpy as np
 
 from invrl.demand.panel import Panel
 from invrl.devices.memory import refuse_too_large
-from invrl.sources.long import Roles, pairs_of
+from invrl.sources.grid import pairs_of
+from invrl.sources.long import Roles
 from invrl.tables.columns import Columns, resolve
 from invrl.tables.open import TableFile
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from invrl.sources.long import ONE_WAREHOUSE
+from invrl.sources.grid import ONE_WAREHOUSE
 from invrl.tables.columns import Columns
 from invrl.tables.open import TableFile, pyarrow
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from invrl.demand.panel import Panel
-from invrl.sources.long import REAL, WHOLE, Roles, pairs_of
+from invrl.sources.grid import pairs_of
+from invrl.sources.long import REAL, WHOLE, Roles
 from invrl.tables.columns import Columns, resolve, tight
 from invrl.tables.open import TableFile
 from invrl.tables.unread import unread

@@ -41,7 +41,7 @@ TRAILING = Features(level="trailing")
 
 @partial(jax.jit, static_argnums=3)
 def compute(known: Known, review: Any, lead_time: Any, config: Features) -> Any:
-    return features(known, review, lead_time, PERIOD, WEEKDAY, config)
+    return features(known, review, lead_time, PERIOD, (WEEKDAY, 7.0), config)
 
 
 def group(name: str, config: Features | None = None, at: Known | None = None) -> np.ndarray:
@@ -186,7 +186,7 @@ def test_groups_come_in_the_order_of_the_config() -> None:
 
 def test_unknown_group_is_refused_with_a_guess() -> None:
     with pytest.raises(InvrlError, match="no group `recnt`") as error:
-        features(known(), REVIEWS, REVIEWS, PERIOD, WEEKDAY, Features(groups=("recnt",)))
+        features(known(), REVIEWS, REVIEWS, PERIOD, (WEEKDAY, 7.0), Features(groups=("recnt",)))
     assert error.value.hint == "did you mean `recent`?"
 
 
