@@ -211,18 +211,10 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     )
     lead_time = jnp.broadcast_to(lead_time, review.shape)
     active = (review >= window.start) & (review < window.stop) & (review >= columns.first_review)
-    seen_from = jnp.clip(review, window.start, window.stop - 1)  # padding cycles lie outside the panel
-    arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
-    demand = jnp.where(inside, _each(columns.demand, day), 0.0)
     if columns.listed is not None:
         active &= _on_days(columns.listed, review)
-    relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
-    known = Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
-    rows, regressors, rate = features(
-        known, seen_from, lead_time, window.period, (window.phase, window.cycle), config
-    )
-    if columns.regressors is not None:
-        regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
+    arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
+    rows, regressors, rate = _inputs(columns, window, review, lead_time, config)
     stock = columns.initial_stock
     if stock is None:
         stock = supply.initial_days * (lead_time[0] + window.period) * rate[0]
@@ -233,7 +225,7 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         measured &= _each(columns.counts, day)
     units = supply.max_order_units or jnp.inf
     return Episode(
-        demand=demand,
+        demand=jnp.where(inside, _each(columns.demand, day), 0.0),
         measured=measured,
         active=active,
         lead_time=lead_time.astype(jnp.int8),
@@ -247,6 +239,20 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         max_position=supply.max_position * columns.scale,
         weight=columns.weight,
     )
+
+
+def _inputs(
+    columns: Columns, window: Window, review: Array, lead_time: Array, config: Features
+) -> tuple[Array, Array, Array]:
+    """What a policy sees on the reviews [C, B], beside its stock: features, regressors, demand rate."""
+    relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
+    known = Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
+    when = jnp.clip(review, window.start, window.stop - 1)  # padding cycles lie outside the panel
+    calendar = (window.phase, window.cycle)
+    rows, regressors, rate = features(known, when, lead_time, window.period, calendar, config)
+    if columns.regressors is not None:
+        regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
+    return rows, regressors, rate
 
 
 def _each(column: Array, day: Array) -> Array:
