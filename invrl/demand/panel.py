@@ -156,7 +156,9 @@ def check(panel: Panel) -> None:
         )
     if panel.knowledge not in KNOWLEDGE:
         raise InvrlError(f"knowledge is `{panel.knowledge}`", hint=f"one of {', '.join(KNOWLEDGE)}")
-    for label, columns in (("ahead", panel.ahead), ("after", panel.after)):
+    timestep.check(panel.step)
+    masks = {name: getattr(panel, name) for name in ("in_stock", "open") if getattr(panel, name) is not None}
+    for label, columns in (("ahead", panel.ahead), ("after", panel.after), ("mask", masks)):
         for name, column in columns.items():
             _expect(f"{label} column `{name}`", column, (days, pairs))
     for name in (
@@ -175,11 +177,6 @@ def check(panel: Panel) -> None:
         _expect(f"static column `{name}`", column, (pairs,))
     if panel.initial_stock is not None and panel.initial_stock.shape[-1:] != (pairs,):
         _expect("initial_stock", panel.initial_stock, (pairs,))
-    for name in ("in_stock", "open"):
-        value = getattr(panel, name)
-        if value is not None:
-            _expect(name, value, (days, pairs))
-    timestep.check(panel.step)
     if panel.lead_time is not None and panel.lead_time.shape not in ((pairs,), (days, pairs)):
         _expect("lead_time", panel.lead_time, (pairs,))
     if panel.regressors is not None:

@@ -78,7 +78,7 @@ def test_a_trace_of_a_closed_sunday_a_late_listing_and_a_masked_stockout() -> No
     rows = trace.trace(experiment, one_unit(), None, None, "test")
     by_pair = {sku: {k: v[rows["sku"] == sku] for k, v in rows.items()} for sku in ("S0", "S1", "S2")}
     measured = {sku: found["measured"].astype(int).tolist() for sku, found in by_pair.items()}
-    assert measured == {"S0": [0, 1, 0, 1, 1], "S1": [0, 1, 1, 1, 1], "S2": [0, 1, 0, 1, 1]}  # days 7..11
+    assert measured == {"S0": [0, 1, 0, 1, 1], "S1": [0, 0, 1, 1, 1], "S2": [0, 1, 0, 1, 1]}  # days 7..11
     assert by_pair["S0"]["demand"].tolist() == [2, 2, 0, 2, 2]
     assert by_pair["S1"]["demand"].tolist() == [0, 2, 2, 2, 2]
     assert by_pair["S2"]["demand"].tolist() == [2, 2, 2, 2, 2]  # day 9: as it was lately
