@@ -50,9 +50,19 @@ def prices(objective: Objective) -> Prices:
     )  # fmt: skip
 
 
-def is_stockout(day: Day) -> Array:
-    """[N] 1 where the day ends with no stock; ending at exactly 0 counts."""
-    return (day.inventory <= 0).astype(day.inventory.dtype)
+NOTHING = 1e-4
+"""Days of mean demand that count as no stock: what float arithmetic leaves of a day that ends with none."""
+
+
+def is_stockout(day: Day, scale: Array) -> Array:
+    """[N] 1 where the day ends with no stock, `NOTHING` included; `scale` [N] is mean daily demand, units."""
+    return (day.inventory <= NOTHING * scale).astype(day.inventory.dtype)
+
+
+def settled(day: Day, scale: Array) -> Day:
+    """The day as it is kept and shown: stock that counts as none is none."""
+    left = jnp.where(day.inventory <= NOTHING * scale, jnp.minimum(day.inventory, 0.0), day.inventory)
+    return day._replace(inventory=left)
 
 
 def soft_stockout(day: Day, width: Array) -> Array:
@@ -73,7 +83,7 @@ def day_cost(day: Day, scale: Array, price: Prices, objective: Objective, soft: 
     """
     stock = jnp.maximum(day.inventory, 0.0)
     if objective.kind == "service":
-        out = soft_stockout(day, price.width * scale) if soft else is_stockout(day)
+        out = soft_stockout(day, price.width * scale) if soft else is_stockout(day, scale)
         return price.stockout * out + price.turnover * stock / scale
     cost = price.penalty * day.unmet + price.holding * stock
     return cost / scale if objective.per == "mean_demand" else cost
@@ -96,11 +106,11 @@ def shadow_price(scale: Array, protection: Array, price: Prices, objective: Obje
     return cost / scale if objective.per == "mean_demand" else cost
 
 
-def totals(day: Day) -> Totals:
-    """A day's contribution to the sums."""
+def totals(day: Day, scale: Array) -> Totals:
+    """A day's contribution to the sums; `scale` [N] is mean daily demand, units."""
     order = day.order
     return Totals(
-        jnp.ones_like(order), is_stockout(day), jnp.maximum(day.inventory, 0.0), day.unmet, day.sales,
+        jnp.ones_like(order), is_stockout(day, scale), jnp.maximum(day.inventory, 0.0), day.unmet, day.sales,
         day.demand, jnp.clip(day.on_hand, 0.0, day.demand),
         order, order * order, (order > 0).astype(order.dtype),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -21,6 +22,7 @@ from invrl.metrics import (
     is_stockout,
     measures,
     prices,
+    settled,
     soft_stockout,
     totals,
 )  # fmt: skip
@@ -50,7 +52,8 @@ def hand_episode() -> Any:
 
 
 def summed(episode: Any, orders: np.ndarray, unmet: str = "lost") -> Totals:
-    sums, _ = rollout(ordering(None), episode, totals, unmet=unmet, inputs=jnp.asarray(orders, jnp.float32))
+    tally, given = partial(totals, scale=episode.scale), jnp.asarray(orders, jnp.float32)
+    sums, _ = rollout(ordering(None), episode, tally, unmet=unmet, inputs=given)
     return float_sums(sums)
 
 
@@ -97,9 +100,12 @@ def test_turnover_is_cut_at_the_cap() -> None:
     assert found["turnover_time"].tolist() == [0, 365]
 
 
-def test_a_day_that_ends_with_exactly_nothing_is_a_stockout() -> None:
-    day = Day(*(jnp.asarray(x, jnp.float32) for x in ([0, 0], [3, 3], [3, 2], [3, 2], [0, 0], [0, 1])))
-    assert is_stockout(day).tolist() == [1, 0]
+def test_a_day_that_ends_with_nothing_is_a_stockout() -> None:
+    """Nothing, and what float arithmetic may leave of it; of a backlog as well."""
+    left = jnp.asarray([0, 1, 1e-6, 1e-2, -1], jnp.float32)
+    day = Day(left, left + 3, left * 0 + 3, left * 0 + 3, left * 0, left)
+    assert is_stockout(day, left * 0 + 3).tolist() == [1, 0, 1, 0, 1]
+    np.testing.assert_allclose(settled(day, left * 0 + 3).inventory, [0, 1, 0, 1e-2, -1])
 
 
 def test_fill_rate_of_a_backlog_counts_what_came_late() -> None:
@@ -156,7 +162,7 @@ def test_objective_is_the_mean_of_the_days(objective: Objective, unmet: str) -> 
     episode = random_episode()
 
     def tally(day: Day) -> Any:
-        return day_cost(day, episode.scale, prices(objective), objective), totals(day)
+        return day_cost(day, episode.scale, prices(objective), objective), totals(day, episode.scale)
 
     (cost, sums), _ = rollout(up_to(np.float32(15)), episode, tally, unmet=unmet)
     mean = np.asarray(cost) / episode.measured.sum((0, 1))
@@ -182,7 +188,7 @@ def random_day(pairs: int = 50) -> Day:
 @pytest.mark.usefixtures("strict_ranks")
 def test_soft_stockout_becomes_exact_as_its_width_shrinks() -> None:
     day = random_day()
-    exact = is_stockout(day)
+    exact = is_stockout(day, jnp.ones(50))
     distance = [
         float(jnp.abs(soft_stockout(day, jnp.float32(w)) - exact).mean()) for w in (3.0, 0.3, 0.03, 1e-4)
     ]

@@ -21,7 +21,7 @@ from invrl.demand.splits import Part
 from invrl.devices import placement
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
-from invrl.metrics import prices, totals
+from invrl.metrics import prices, settled
 from invrl.pilot.contrast import ALL_DAYS
 from invrl.pilot.simulation import Design, MakeTrial, Trial, check_design, draw_starts, wave_starts
 from invrl.pilot.table import dense_table
@@ -152,9 +152,10 @@ def _runner(supply: Supply, old: Policy, new: Policy) -> Any:
                 return Action(rounded(order, supply, cap(seen.position, episode)), order[None])
 
             def record(seen: Any, action: Any, days: Any) -> Any:
-                return jnp.maximum(days.inventory, 0.0), days.sales
+                return jnp.maximum(settled(days, seen.scale).inventory, 0.0), days.sales
 
-            return rollout(act, episode, totals, unmet=supply.unmet, inputs=switched, record=record)[1]
+            tally = lambda day: ()
+            return rollout(act, episode, tally, unmet=supply.unmet, inputs=switched, record=record)[1]
 
         return placement.map_blocks(block, shared, (episode, *given), devices)
 

@@ -13,7 +13,6 @@ from invrl.charts import svg
 from invrl.charts.svg import Frame, Scale
 from invrl.devices import placement
 from invrl.experiment import Experiment
-from invrl.metrics import totals
 from invrl.policies.heads import RATES
 from invrl.report.facts import Facts, cell_label, head_of, ink_of, narrowed, slowest
 from invrl.report.markup import SMALL, figure, make_section, side_by_side, words
@@ -85,7 +84,7 @@ def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decis
                 recent = seen.demand_rate * seen.protection
                 return seen.position, action.order, action.raw, expected, recent, seen.lead_time
 
-            found = rollout(act, rule.prepare(episode), totals, unmet=supply.unmet, record=record)[1]
+            found = rollout(act, rule.prepare(episode), lambda day: (), unmet=supply.unmet, record=record)[1]
             return (*found, episode.active)
 
         return placement.map_blocks(block, shared, episode, devices)

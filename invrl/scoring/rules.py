@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -67,7 +68,8 @@ def make_run(rule: Rule, config: Config) -> Callable[[Any, Episode, Any, int], T
                     order=rounded(action.order, config.supply, cap(seen.position, episode))
                 )
 
-            return rollout(act, rule.prepare(episode), totals, unmet=config.supply.unmet)[0]
+            tally = partial(totals, scale=episode.scale)
+            return rollout(act, rule.prepare(episode), tally, unmet=config.supply.unmet)[0]
 
         return placement.map_blocks(block, shared, (episode, own), devices)
 

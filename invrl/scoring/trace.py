@@ -13,7 +13,7 @@ from invrl.demand.episodes import Dataset, Group
 from invrl.devices import placement
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
-from invrl.metrics import totals
+from invrl.metrics import settled
 from invrl.scoring.rules import Rule, own_blocks, rounded
 from invrl.simulator import Day, cap, rollout
 
@@ -44,9 +44,9 @@ def trace(experiment: Experiment, rule: Rule, shared: Any, own: np.ndarray | Non
                 return action._replace(order=rounded(action.order, supply, cap(seen.position, episode)))
 
             def record(seen, action, days):
-                return seen.position, action.raw, days
+                return seen.position, action.raw, settled(days, seen.scale)
 
-            return rollout(act, rule.prepare(episode), totals, unmet=supply.unmet, record=record)[1]
+            return rollout(act, rule.prepare(episode), lambda day: (), unmet=supply.unmet, record=record)[1]
 
         return placement.map_blocks(block, shared, (episode, own), devices)
 
