@@ -9,6 +9,7 @@ import numpy as np
 
 from invrl.demand.panel import Panel
 from invrl.sources.grid import Grid, grid_of
+from invrl.sources.varying import cells, varying
 from invrl.tables.columns import Columns, resolve, tight
 from invrl.tables.open import TableFile
 from invrl.tables.unread import unread
@@ -58,8 +59,8 @@ def read_long(file: TableFile, columns: Mapping[str, str], roles: Roles) -> Pane
         sku=grid.sku,
         warehouse=grid.warehouse,
         start=grid.start,
-        ahead={name: _dynamic(table, grid, name) for name in roles.ahead},
-        after={name: _dynamic(table, grid, name) for name in roles.after},
+        ahead={name: varying(table, grid, name) for name in roles.ahead},
+        after={name: varying(table, grid, name) for name in roles.after},
         static={name: _static(table, grid, name) for name in roles.static},
         regressors=_regressors(table, grid),
         knowledge=roles.knowledge,
@@ -81,16 +82,6 @@ def long_names(file: TableFile, columns: Mapping[str, str], roles: Roles) -> dic
     return resolve(file, columns, ("date", "sku", "demand", *listed), _optional(roles))
 
 
-def _dynamic(table: Columns, grid: Grid, name: str) -> np.ndarray:
-    values = grid.dense(table.numbers(name))
-    if grid.present is None:
-        return values
-    masked = np.where(grid.present, values, np.nan)
-    nobody = ~grid.present.any(axis=1)
-    masked[nobody] = np.nanmedian(masked)
-    return np.where(grid.present, values, np.nanmedian(masked, axis=1)[:, None]).astype(np.float32)
-
-
 def _static(table: Columns, grid: Grid, name: str) -> np.ndarray:
     values, words = table.attribute(name)
     chosen = _constant(table, grid, name, values)
@@ -98,7 +89,17 @@ def _static(table: Columns, grid: Grid, name: str) -> np.ndarray:
 
 
 def _real(table: Columns, grid: Grid, name: str, low: float) -> np.ndarray | None:
-    return _constant(table, grid, name, table.numbers(name, low)) if name in table else None
+    """[N]; an empty cell takes what the pair's other rows say."""
+    if name not in table:
+        return None
+    values = cells(table, name)
+    empty, known = np.isnan(values), np.flatnonzero(~np.isnan(values))[::-1]
+    first = np.full(len(grid.first), -1)
+    first[grid.pair[known]] = known  # the last to be written is the first row that is known
+    table.refuse(name, first[grid.pair] < 0, "empty in all rows of the pair", "fill one of them")
+    values = np.where(empty, values[first][grid.pair], values)
+    table.refuse(name, values < low, "{}", f"it is at least {low:g}")
+    return _constant(table, grid, name, values)
 
 
 def _whole(table: Columns, grid: Grid, name: str, low: int) -> np.ndarray | None:
