@@ -19,7 +19,9 @@ from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply
 from invrl.devices import placement
 from invrl.errors import InvrlError
+from invrl.policies.heads import with_forecasts as weighing
 from invrl.policies.network import Policy, make_policy
+from invrl.sources.forecasts import with_forecasts
 
 
 class Experiment:
@@ -36,11 +38,12 @@ class Experiment:
     ):
         self.config = config
         self.devices = devices
-        self.panel = with_supply(panel, config.supply)
+        self.panel = with_forecasts(with_supply(panel, config.supply), config.data)
         parts = split(panel.pairs, panel.days, config.split)
         self.parts: dict[str, Part] = {name: _measurable(self.panel, part) for name, part in parts.items()}
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)
+        _check_forecasts(self.panel, train)
         self.normaliser = normaliser or fit_normaliser(self.panel, train.pairs, self.training_days)
 
     @cached_property
@@ -160,7 +163,7 @@ class Experiment:
 
     @cached_property
     def policy(self) -> Policy:
-        head = registry.get("head", self.config.reg)
+        head = weighing(registry.get("head", self.config.reg), tuple(self.panel.forecasts))
         part = self.parts["train"]
         _, episode = episode_shapes(self.panel, part, self.normaliser, self.config.features)
         return make_policy(self.config.network, head, episode.features.shape[-2], episode.initial.shape[-2])
@@ -189,3 +192,14 @@ def _measurable(panel: Panel, part: Part) -> Part:
             hint="see the columns in_stock and open, data.gaps, and split.*",
         )
     return kept
+
+
+def _check_forecasts(panel: Panel, train: Part) -> None:
+    """Refuse own forecasts that no training day has seen."""
+    for name, values in panel.forecasts.items():
+        if np.isnan(values[: train.stop]).all():
+            last = panel.dates[train.stop - 1]
+            raise InvrlError(
+                f"forecast `{name}` begins after the training days, which end on {last}",
+                hint="make forecasts as of earlier days, too; or fewer split.test_days",
+            )

@@ -30,8 +30,12 @@ def position(seen: Observation) -> Array:
 
 
 def projected_position(seen: Observation) -> Array:
-    """[N] units: the position and the sales expected to be lost before the order arrives."""
-    return with_expected_lost(seen, seen.demand_rate)
+    """[N] units: the position and the sales expected to be lost before the order arrives.
+
+    Demand until then is as the first own forecast has it, else as recent demand.
+    """
+    own = seen.forecasts
+    return with_expected_lost(seen, seen.demand_rate if own is None else own[0])
 
 
 def with_expected_lost(seen: Observation, demand: Array) -> Array:

@@ -41,6 +41,7 @@ class Episode(struct.PyTreeNode):
     max_order: Array  # [N] units
     max_position: Array  # [N] units
     weight: Array  # [N] >= 0; 0 for padding
+    forecasts: Array | None = None  # [C, M, N] units a day, own forecasts of what an order must last
 
     @property
     def review_period(self) -> int:
@@ -60,6 +61,7 @@ class Observation(NamedTuple):
     lead_time: Array  # [N] days
     review_period: int  # days
     unmet: str  # "lost" or "backlog": what becomes of demand that finds nothing
+    forecasts: Array | None = None  # [M, N] units a day, own forecasts of what an order must last
 
     @property
     def protection(self) -> Array:
@@ -165,7 +167,7 @@ def rollout(
         position = sum(due, left)  # row by row: XLA fuses this, and not `due.sum(0)`
         seen = Observation(
             due.at[0].add(left), position, now.features, now.regressors, now.demand_rate, episode.scale,
-            episode.spread, now.lead_time.astype(left.dtype), episode.review_period, unmet,
+            episode.spread, now.lead_time.astype(left.dtype), episode.review_period, unmet, now.forecasts,
         )  # fmt: skip
         action = act(seen, given)
         # a branch, so that XLA works out the order once and not wherever it is used: 2x faster at P = 1
@@ -197,6 +199,7 @@ class _Cycle(NamedTuple):
     features: Array  # [F, N]
     regressors: Array  # [4, N]
     demand_rate: Array  # [N]
+    forecasts: Array | None  # [M, N]
 
 
 def _pass_days(

@@ -37,6 +37,7 @@ def refuse_unlike(problem: Problem) -> None:
         InvrlError: pairs differ in what a policy sees.
     """
     names = SEEN + (("regressors",) if problem.config.reg in ("coeff", "both") else ())
+    names += ("forecasts",) if problem.train.groups[0].episode.forecasts is not None else ()
     for group in problem.train.groups:
         real = group.index >= 0
         for name in names:

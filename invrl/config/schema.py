@@ -37,6 +37,15 @@ class Data:
     first row to its last one, and a day without any row of its warehouse is a closed day."""
     step: Literal["auto", "day", "week", "month"] = "auto"
     """Source `file`: the time step, found from the dates. What is counted in days counts in such steps."""
+    forecasts: tuple[str, ...] = ()
+    """Files of own forecasts: a row per pair, origin and target day, a column (or `model`) per forecast."""
+    forecast_columns: dict[str, str] = field(default_factory=dict)
+    """Our name -> that file's name: sku, warehouse, origin or cutoff, date or horizon, model."""
+    forecast_models: tuple[str, ...] = ()
+    """Forecasts to take of those files; empty takes all."""
+    forecast_gaps: Literal["error", "fill"] = "error"
+    """A review without an own forecast, or one of an unknown pair, is an error; or the seasonal mean stands
+    in, and unknown pairs are left out. Before the first origin the seasonal mean always does."""
     piece_pairs: Pairs = 0
     """Pairs whose episodes are in memory at once; a larger part streams piece by piece. 0: as many as fit."""
 

@@ -28,6 +28,7 @@ class Columns(NamedTuple):
     seen: Array | None = None  # [T, B] units, what features see of demand; None: all
     counts: Array | None = None  # [T, B] bool: the day is measured; None: every day
     listed: Array | None = None  # [T, B] bool: orders may be placed; None: every day
+    forecasts: Array | None = None  # [T, M, B] units a day, NaN where there is none; None: M is 0
 
 
 def columns_of(
@@ -62,4 +63,5 @@ def columns_of(
         None if seen is None or panel.open is None else take(seen),
         None if known is None else take(known),
         None if listed is None else take(listed),
+        np.stack([take(x) for x in panel.forecasts.values()], -2) if panel.forecasts else None,
     )  # fmt: skip

@@ -214,7 +214,7 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     if columns.listed is not None:
         active &= _on_days(columns.listed, review)
     arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
-    rows, regressors, rate = _inputs(columns, window, review, lead_time, config)
+    rows, regressors, rate, own = _inputs(columns, window, review, lead_time, config)
     stock = columns.initial_stock
     if stock is None:
         stock = supply.initial_days * (lead_time[0] + window.period) * rate[0]
@@ -238,26 +238,41 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         max_order=jnp.minimum(supply.max_order * columns.scale, units),
         max_position=supply.max_position * columns.scale,
         weight=columns.weight,
+        forecasts=own,
     )
 
 
 def _inputs(
     columns: Columns, window: Window, review: Array, lead_time: Array, config: Features
-) -> tuple[Array, Array, Array]:
-    """What a policy sees on the reviews [C, B], beside its stock: features, regressors, demand rate."""
+) -> tuple[Array, Array, Array, Array | None]:
+    """What a policy sees on the reviews [C, B], beside its stock: features, regressors, demand rate, own forecasts."""
     relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
     known = Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
     when = jnp.clip(review, window.start, window.stop - 1)  # padding cycles lie outside the panel
     calendar = (window.phase, window.cycle)
     rows, regressors, rate = features(known, when, lead_time, window.period, calendar, config)
+    own = (
+        None if columns.forecasts is None else _own(columns.forecasts, review, lead_time, regressors, window)
+    )
+    if own is not None and "forecast" in config.groups:
+        rows = jnp.concatenate([rows, own / rate[:, None]], 1)
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
-    return rows, regressors, rate
+    return rows, regressors, rate, own
 
 
 def _each(column: Array, day: Array) -> Array:
     """Values of [T, B] on the days [C, P, B]."""
     return _on_days(column, day.reshape(-1, day.shape[-1])).reshape(day.shape)
+
+
+def _own(forecasts: Array, review: Array, lead_time: Array, regressors: Array, window: Window) -> Array:
+    """[C, M, B] own forecasts on review days; where there is none, the seasonal mean over the same days."""
+    given = jnp.moveaxis(_on_days(jnp.moveaxis(forecasts, 1, 0), review, axis=1), 0, 1)
+    near, far = regressors[:, 2:3], regressors[:, 3:4]
+    lasts = lead_time[:, None]
+    seasonal = (near * lasts + far * window.period) / (lasts + window.period)
+    return jnp.where(jnp.isnan(given), seasonal, given)
 
 
 def _on_days(column: Array, day: Array, axis: int = 0) -> Array:

@@ -35,6 +35,8 @@ class Panel:
         ahead: name -> [T, N] float32, dynamic columns known before the day (promotion, holiday).
         after: name -> [T, N] float32, dynamic columns known only after the day (stock-out hours).
         static: name -> [N] float32 or str, attributes of the pair (category, margin).
+        forecasts: name -> [T, N] float32 units a day, own forecasts: the mean over what an order of the day
+            must last, as the latest origin has it; NaN where there is none (see `demand/forecasts.py`).
         regressors: [T, 4, N] float32 units a day, or None: demand features for COEFF and BOTH
             that a source brings itself (the paper's synthetic settings).
         lead_time: [N] or [T, N] (by order day) int, days >= 0, or None.
@@ -56,6 +58,7 @@ class Panel:
     ahead: dict[str, np.ndarray] = field(default_factory=dict)
     after: dict[str, np.ndarray] = field(default_factory=dict)
     static: dict[str, np.ndarray] = field(default_factory=dict)
+    forecasts: dict[str, np.ndarray] = field(default_factory=dict)
     regressors: np.ndarray | None = None
     lead_time: np.ndarray | None = None
     review_period: np.ndarray | None = None
@@ -158,7 +161,12 @@ def check(panel: Panel) -> None:
         raise InvrlError(f"knowledge is `{panel.knowledge}`", hint=f"one of {', '.join(KNOWLEDGE)}")
     timestep.check(panel.step)
     masks = {name: getattr(panel, name) for name in ("in_stock", "open") if getattr(panel, name) is not None}
-    for label, columns in (("ahead", panel.ahead), ("after", panel.after), ("mask", masks)):
+    for label, columns in (
+        ("ahead", panel.ahead),
+        ("after", panel.after),
+        ("mask", masks),
+        ("forecast", panel.forecasts),
+    ):
         for name, column in columns.items():
             _expect(f"{label} column `{name}`", column, (days, pairs))
     for name in (

@@ -65,8 +65,18 @@ def one(seen: Observation) -> Array:
 
 
 def demand_rates(seen: Observation) -> Array:
-    """[5, N] the four demand regressors in units of recent demand, and a constant."""
-    return jnp.concatenate([seen.regressors / seen.demand_rate[None], one(seen)])
+    """[5 + M, N] the four demand regressors, a constant, and own forecasts, in units of recent demand."""
+    own = [] if seen.forecasts is None else [seen.forecasts / seen.demand_rate[None]]
+    return jnp.concatenate([seen.regressors / seen.demand_rate[None], one(seen), *own])
+
+
+def with_forecasts(head: Head, names: tuple[str, ...]) -> Head:
+    """The form with a coefficient for each of M own forecasts, where it has coefficients."""
+    if head.coefficients != RATES or not names:
+        return head
+    share = 1.0 / (len(RATES) - 1 + len(names))  # demand regressors and forecasts start alike
+    start = (*(share for _ in RATES[1:]), 0.0, *(share for _ in names))
+    return head._replace(start=start, coefficients=(*RATES, *names))
 
 
 def floor_at_zero(order: Array) -> Array:

@@ -91,6 +91,10 @@ def read_catalogue(
     Raises:
         InvrlError: the data lacks feature columns of the run, or the date is no day.
     """
+    if config.data.forecasts:
+        raise InvrlError(
+            f"{run.name} was trained with own forecasts", hint="recommend from a run without them"
+        )
     data = config.data if other is None else other(config.data)
     panel = source_panel(replace(data, path=os.path.abspath(data.path)) if data.path else data)
     normaliser = load_normaliser(run)

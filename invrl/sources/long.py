@@ -54,6 +54,10 @@ def read_long(file: TableFile, columns: Mapping[str, str], roles: Roles) -> Pane
     unread(file, names, optional, "data.columns.")
     table = Columns.read(file, names, text=("date", "sku", "warehouse", *roles.static))
     grid = grid_of(table, roles.date_format, roles.gaps, roles.step)
+    numbers: dict[str, Any] = {
+        name: _whole(table, grid, name, low) for name, low in WHOLE.items() if name in optional
+    }
+    numbers |= {name: _real(table, grid, name, low) for name, low in REAL.items() if name in optional}
     return Panel(
         demand=grid.dense(table.numbers("demand", low=0)),
         sku=grid.sku,
@@ -67,8 +71,7 @@ def read_long(file: TableFile, columns: Mapping[str, str], roles: Roles) -> Pane
         step=grid.step,
         in_stock=_share(table, grid, "in_stock") if "in_stock" in optional else None,
         open=_open(table, grid) if "open" in optional else None,
-        **{name: _whole(table, grid, name, low) for name, low in WHOLE.items() if name in optional},
-        **{name: _real(table, grid, name, low) for name, low in REAL.items() if name in optional},
+        **numbers,
     )
 
 

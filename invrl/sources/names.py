@@ -79,6 +79,9 @@ class PairIndex:
         own = own_sku.astype(np.int64) * len(self.warehouses) + own_warehouse
         self.order = np.argsort(own, kind="stable")
         self.key = own[self.order]
+        self.one_warehouse = len(self.warehouses) == 1
+        both = sku if self.one_warehouse else np.char.add(np.char.add(sku.astype(str), "@"), warehouse)
+        self.words = both.astype(str)
 
     def find(self, names: Names) -> np.ndarray:
         """[rows] int: which of the pairs each row is, -1 for none."""
@@ -87,6 +90,10 @@ class PairIndex:
         key = np.where((first >= 0) & (second >= 0), first * len(self.warehouses) + second, -1)
         place = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
         return np.where(self.key[place] == key, self.order[place], -1)
+
+    def find_words(self, names: Names) -> np.ndarray:
+        """The same where one word names a pair: its SKU if all are of one warehouse, else SKU@WAREHOUSE."""
+        return words_in(names.skus, self.words)[names.sku]
 
 
 def pairs_in(names: Names, sku: np.ndarray, warehouse: np.ndarray) -> np.ndarray:

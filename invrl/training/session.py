@@ -14,7 +14,7 @@ import numpy as np
 
 from invrl import registry
 from invrl.config import reading
-from invrl.config.schema import Config
+from invrl.config.schema import Config, Data
 from invrl.demand.features import Normaliser
 from invrl.demand.splits import PARTS
 from invrl.devices import placement
@@ -39,9 +39,14 @@ Watch = Callable[[Loop, dict[str, float]], None]
 def load_experiment(config: Config, normaliser: Normaliser | None = None) -> Experiment:
     """The config's panel and everything made of it."""
     _check(config)
-    if config.data.path:  # the run may be evaluated from another folder
-        config = replace(config, data=replace(config.data, path=os.path.abspath(config.data.path)))
+    config = replace(config, data=anywhere(config.data))
     return Experiment(config, source_panel(config.data), normaliser)
+
+
+def anywhere(data: Data) -> Data:
+    """The data section with paths that hold in every folder: the run may be evaluated from another."""
+    path = os.path.abspath(data.path) if data.path else data.path
+    return replace(data, path=path, forecasts=tuple(map(os.path.abspath, data.forecasts)))
 
 
 def experiment_of(run: Run) -> Experiment:
