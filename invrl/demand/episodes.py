@@ -245,7 +245,7 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
 def _inputs(
     columns: Columns, window: Window, review: Array, lead_time: Array, config: Features
 ) -> tuple[Array, Array, Array, Array | None]:
-    """What a policy sees on the reviews [C, B], beside its stock: features, regressors, demand rate, own forecasts."""
+    """What a policy sees on the reviews [C, B], beside its stock: features, regressors, demand rate, own."""
     relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
     known = Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
     when = jnp.clip(review, window.start, window.stop - 1)  # padding cycles lie outside the panel

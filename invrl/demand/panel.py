@@ -161,12 +161,8 @@ def check(panel: Panel) -> None:
         raise InvrlError(f"knowledge is `{panel.knowledge}`", hint=f"one of {', '.join(KNOWLEDGE)}")
     timestep.check(panel.step)
     masks = {name: getattr(panel, name) for name in ("in_stock", "open") if getattr(panel, name) is not None}
-    for label, columns in (
-        ("ahead", panel.ahead),
-        ("after", panel.after),
-        ("mask", masks),
-        ("forecast", panel.forecasts),
-    ):
+    kinds = {"ahead": panel.ahead, "after": panel.after, "mask": masks, "forecast": panel.forecasts}
+    for label, columns in kinds.items():
         for name, column in columns.items():
             _expect(f"{label} column `{name}`", column, (days, pairs))
     for name in (

@@ -22,8 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from invrl.config.schema import Data
+from invrl.demand import timestep
 from invrl.demand.forecasts import NEVER, Sums
 from invrl.demand.panel import Panel
+from invrl.demand.timestep import BETWEEN, spoken, steps_from
 from invrl.errors import InvrlError, nearest
 from invrl.sources.forecast_columns import KEYS, MAP, Layout, read_layout
 from invrl.sources.names import Names, PairIndex, names_of
@@ -41,7 +43,7 @@ class Wanted:
 
     Attributes:
         sku, warehouse: [N] str.
-        start: the first of D review days.
+        start: the first of D review days; step: the panel's.
         cover: [D, N] days that an order must last.
         review: [D, N] bool, the reviews that need a forecast.
         end: days of the panel from `start` on; later targets may miss.
@@ -52,11 +54,18 @@ class Wanted:
     sku: np.ndarray
     warehouse: np.ndarray
     start: np.datetime64
+    step: str
     cover: np.ndarray
     review: np.ndarray
     end: int
     others: bool
     gaps: bool
+
+    def when(self, step: int) -> np.datetime64:
+        """The date of a step, counted from `start`."""
+        if self.step == "month" and step >= 0:
+            return timestep.dates(self.start, int(step) + 1, self.step)[-1]
+        return self.start + int(step) * {"day": 1, "week": 7, "month": 30}[self.step]
 
     def name(self, pair: int) -> str:
         return f"{self.sku[pair]}@{self.warehouse[pair]}"
@@ -78,7 +87,7 @@ def with_forecasts(panel: Panel, data: Data) -> Panel:
     since = days - panel.first_review
     fill = data.forecast_gaps == "fill"
     wanted = Wanted(
-        panel.sku, panel.warehouse, panel.start,
+        panel.sku, panel.warehouse, panel.start, panel.step,
         np.broadcast_to(panel.lead_time + panel.review_period, panel.demand.shape),
         (since >= 0) & (since % panel.review_period == 0), panel.days, others=fill, gaps=fill,
     )  # fmt: skip
@@ -178,8 +187,11 @@ class Reading:
         return Rows(model, pair, origin, target, pair >= 0)
 
     def _days(self, table: Columns, ours: str) -> np.ndarray:
-        start = int(self.wanted.start.astype("datetime64[D]").astype(int))
-        return table.days(ours) - start
+        step = self.wanted.step
+        steps = steps_from(self.wanted.start, table.days(ours), step)
+        hint = f"the panel has one row every {step}: write the date that it has for the {step}"
+        table.refuse(ours, steps == BETWEEN, f"{{}}, between two {step}s of the panel", hint)
+        return steps
 
     def _pairs(self, table: Columns) -> np.ndarray:
         """[rows] which of the wanted pairs each row is, -1 for none."""
@@ -209,17 +221,13 @@ class Reading:
 
     def _check_begun(self, sums: Sums) -> None:
         if (sums.origin == NEVER).all():
-            last = self.wanted.start + len(self.wanted.cover) - 1
+            last = self.wanted.when(len(self.wanted.cover) - 1)
             hint = "the latest origin at or before a review counts: nothing looks ahead"
             raise self.file.fail(f"every origin is later than {last}", hint=hint)
 
     def _refuse_repeat(self, table: Columns, rows: Rows, row: int) -> None:
-        start = self.wanted.start
-        who, origin, target = (
-            self.wanted.name(rows.pair[row]),
-            start + rows.origin[row],
-            start + rows.target[row],
-        )
+        who = self.wanted.name(rows.pair[row])
+        origin, target = self.wanted.when(rows.origin[row]), self.wanted.when(rows.target[row])
         text = f"{who} has two forecasts of origin {origin} for {target}"
         raise table.file.fail(text, hint="keep one row per pair, origin and day (and model)", row=row)
 
@@ -236,29 +244,25 @@ class Reading:
 
     def _check_complete(self, names: list[str], lacking: np.ndarray, sums: Sums) -> None:
         """Refuse a review whose forecast ends too early, or a pair without one where others have theirs."""
-        wanted, start = self.wanted, self.wanted.start
+        wanted, hint = self.wanted, "or `data.forecast_gaps=fill` takes the seasonal mean there"
         short = np.argwhere(lacking & wanted.review)
-        hint = "or `data.forecast_gaps=fill` takes the seasonal mean there"
         if short.size:
             m, day, pair = short[0]
-            cover, origin = wanted.cover[day, pair], start + sums.origin[m, day, pair]
-            text = (
-                f"{wanted.name(pair)} must last {cover} days from {start + day}, the latest forecast of them"
-            )
-            need = (
-                f"each must reach {cover + start + day - origin} days from its origin (or come more often), "
-            )
-            raise self.file.fail(f"{self._of(names[m])}{text} ({origin}) ends too early", hint=need + hint)
+            cover, origin = wanted.cover[day, pair], sums.origin[m, day, pair]
+            text = spoken(f"{wanted.name(pair)} must last {cover} days from {wanted.when(day)}", wanted.step)
+            latest = f"the latest forecast of them ({wanted.when(origin)}) ends too early"
+            need = f"each must reach {cover + day - origin} days from its origin (or come more often), "
+            need = spoken(need, wanted.step) + hint
+            raise self.file.fail(f"{self._of(names[m])}{text}, {latest}", hint=need)
         for m, name in enumerate(names):
             never = sums.origin[m] == NEVER
             begun = np.maximum.accumulate(~never.all(1))  # [D] somebody has a forecast
             bad = np.argwhere(never & begun[:, None] & wanted.review)
             if bad.size:
                 day, pair = bad[0]
-                text = (
-                    f"{self._of(name)}{wanted.name(pair)} has no forecast on {start + day}, others have one"
-                )
-                raise self.file.fail(text, hint=f"forecast every pair from the same origin on, {hint}")
+                text = f"{wanted.name(pair)} has no forecast on {wanted.when(day)}, others have one"
+                hint = f"forecast every pair from the same origin on, {hint}"
+                raise self.file.fail(self._of(name) + text, hint=hint)
 
     def _of(self, model: str) -> str:
         return f"{model}: " if model else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -204,3 +205,15 @@ def test_a_forecast_of_two_files_or_none(tmp_path):
         read(PANEL, Data(forecasts=(one, two)))
     with pytest.raises(InvrlError, match="no column of forecasts"):
         read(PANEL, Data(forecasts=(one,), forecast_models=("goood",)))
+
+
+def test_weeks_are_weeks(tmp_path):
+    """Cutoffs and targets a week apart; a date between two weeks is refused."""
+    panel = replace(PANEL, step="week")
+    rows = rows_of(range(4, DAYS))
+    weeks = {name: (rows[name] - START).astype(int) * 7 + START for name in ("origin", "date")}
+    path = write(tmp_path / "f.csv", {**rows, **weeks})
+    np.testing.assert_array_equal(taken(path, panel)["good"], taken(write(tmp_path / "d.csv", rows))["good"])
+    path = write(tmp_path / "g.csv", {**rows, **weeks, "date": weeks["date"] + 1})
+    with pytest.raises(InvrlError, match="between two weeks of the panel"):
+        taken(path, panel)
