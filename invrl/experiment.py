@@ -77,15 +77,16 @@ class Experiment:
         """[N'] weights of a part's pairs."""
         return self.weight[self.parts[name].pairs]
 
-    @cached_property
-    def scale(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation [N] of daily demand, as far as policies may know them.
+    @cache  # noqa: B019 - an experiment lives as long as its process
+    def scale(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation [N] of daily demand, as far as policies may know them in a part.
 
-        Where other pairs test than train, all days of a pair are measured: its history before them
-        speaks for it, and where there is none the average training pair.
+        Days that measure a policy on pairs it was not trained on say nothing of those pairs: their history
+        before them does, and where there is none the average training pair.
         """
         split = self.config.split
-        if split.by != "pairs":
+        held_out = split.by == "pairs" or (split.by == "both" and name == "validation")
+        if not held_out:
             return scale_of(self.panel, self.training_days)
         if split.history_days:
             return scale_of(self.panel, slice(0, split.history_days))
@@ -97,12 +98,12 @@ class Experiment:
     def dataset(self, name: str, piece: tuple[int, int] = (0, 1)) -> Dataset:
         """The episodes of `train`, `validation` or `test`, or of a piece of them."""
         return make_dataset(
-            self.panel, self.parts[name], self.scale, self.normaliser,
+            self.panel, self.parts[name], self.scale(name), self.normaliser,
             self.config.supply, self.config.features, self.weight,
             devices=self.devices, piece=piece, seen=self.seen,
         )  # fmt: skip
 
-    @cache  # noqa: B019 - an experiment lives as long as its process
+    @cache  # noqa: B019
     def bytes_per_pair(self, name: str) -> int:
         """Memory of an episode of a part, with what it is built from."""
         return bytes_per_pair(self.panel, self.parts[name], self.normaliser, self.config.features)

@@ -21,6 +21,7 @@ from invrl.errors import InvrlError, nearest
 
 GROUPS = {
     "recent": "trailing means (short, long), yesterday, trailing standard deviation",
+    "yesterday": "demand of the day before the review",
     "forecast": "expected demand until arrival, and in the review period that the order serves",
     "calendar": "day of the week; week or month of the year",
     "today": "known-ahead columns on the review day",
@@ -103,6 +104,7 @@ def features(
     groups = {
         "recent": lambda: [short / rate, long / rate, _yesterday(known.demand, review) / rate,
                            _trailing_sd(known.demand, review, config.long) / rate],
+        "yesterday": lambda: [_yesterday(known.demand, review) / rate],
         "forecast": lambda: [near / rate, far / rate],
         "calendar": lambda: _season(review, *calendar),
         "today": lambda: list(_at(known.ahead, review)),

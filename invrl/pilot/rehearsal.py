@@ -91,7 +91,7 @@ def rehearsal(
     _check_size(experiment, design, warmup)
     part = Part(np.arange(panel.pairs), panel.days - days - warmup, panel.days - days, panel.days)
     dataset = make_dataset(
-        panel, part, experiment.scale, experiment.normaliser,
+        panel, part, experiment.scale("test"), experiment.normaliser,
         experiment.config.supply, experiment.config.features, experiment.weight, seen=experiment.seen,
     )  # fmt: skip
     run = _runner(experiment.config.supply, old, new)

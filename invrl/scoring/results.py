@@ -172,7 +172,7 @@ def pair_arrays(
         f"{name}:{m}": v.astype(np.float32) for name, values in policies.items() for m, v in values.items()
     }
     cluster = np.unique(experiment.panel.sku, return_inverse=True)[1][pairs]
-    scale = experiment.scale[0][pairs].astype(np.float64)
+    scale = experiment.scale(split)[0][pairs].astype(np.float64)
     return {
         "pair": pairs, "weight": experiment.weight[pairs], "cluster": cluster, "scale": scale, **arrays
     }  # fmt: skip

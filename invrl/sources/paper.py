@@ -10,6 +10,8 @@ Common to all three: lead time 1 day, a review every 2 days from day 2, no stock
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from invrl.demand.panel import Panel
@@ -22,7 +24,7 @@ WARMUP_DAYS = 4 * REVIEW_PERIOD
 AR1_LAW = ((0.3, 5.0, 2.0), (0.9, 10.0, 8.0))
 """Lowest and highest (phi, mu, sigma) of an AR(1) trajectory."""
 IID_MEAN = 100.0
-WINDOWS = ((-28, -1), (-7, -1), (-5, 1), (-26, 1))
+WINDOWS = ((-7, -1), (-28, -1), (-5, 1), (-26, 1))
 """Regressors: mean demand from day t + first to day t + last, cut to the days that exist."""
 REGRESSOR_NOISE = 3.0
 """Standard deviation (units a day) of the noise on the last two regressors."""
@@ -59,7 +61,7 @@ def independent(
     regressors = _swap(known, _regressors(demand, legacy), _regressors(extra, stream))
     demand = _swap(known, demand, extra)
     x = np.broadcast_to(np.arange(days) // REVIEW_PERIOD, demand.shape)
-    return _trajectories(demand, x, regressors, {}, mean=float(low.mean() + 2))
+    return _known(x, _trajectories(demand, regressors, {}, mean=float(low.mean() + 2)))
 
 
 def independent_low(days: int = 31, seed: int = 42) -> np.ndarray:
@@ -74,15 +76,15 @@ def ar1(
 
     phi ~ U(0.3, 0.9), mu ~ U(5, 10), sigma ~ U(2, 8);
     D_t = max(0, phi * D_{t-1} + (1 - phi) * mu + N(0, sigma)), after 8 days of warm-up.
-    The feature `x` is yesterday's demand: use the feature group `today` and not `coming`, which
-    would read the days after. The parameters are static columns `phi`, `mu`, `sigma`
+    The paper's feature `x` is yesterday's demand, which the feature group `yesterday` reads; as a column
+    it is no more known in advance than demand is. The parameters are static columns `phi`, `mu`, `sigma`
     of the panel, for benchmarks; the paper's policies do not see them.
 
     Args:
         train, validation, test, fresh, days, seed: as for `independent`.
 
     Returns:
-        Panel with ahead column `x`, static columns `phi`, `mu`, `sigma`, and `regressors`.
+        Panel with after column `x`, static columns `phi`, `mu`, `sigma`, and `regressors`.
 
     Raises:
         InvrlError: an option out of bounds.
@@ -95,9 +97,10 @@ def ar1(
     extra = _autoregress(more, stream.standard_normal((fresh, steps)))
     regressors = _swap(known, _regressors(demand, legacy), _regressors(extra, stream))
     demand, law = _swap(known, demand, extra), _swap(known, law, more)
-    x = demand[:, WARMUP_DAYS - 1 : -1]
+    x = {"x": np.ascontiguousarray(demand[:, WARMUP_DAYS - 1 : -1].T, np.float32)}
     static = dict(zip(("phi", "mu", "sigma"), law.T.astype(np.float32), strict=True))
-    return _trajectories(demand[:, WARMUP_DAYS:], x, regressors[:, :, WARMUP_DAYS:], static, mean=7.5)
+    panel = _trajectories(demand[:, WARMUP_DAYS:], regressors[:, :, WARMUP_DAYS:], static, mean=7.5)
+    return replace(panel, after=x)
 
 
 def iid(
@@ -138,7 +141,8 @@ def iid(
     regressors = _swap(known, _regressors(demand, legacy), _regressors(extra, stream))
     demand, sigma = _swap(known, demand, extra), _swap(known, sigma, more)
     x = np.broadcast_to(sigma[:, None], demand.shape)
-    return _trajectories(demand, x, regressors, {"sigma": sigma.astype(np.float32)}, IID_MEAN * cycles / days)
+    static = {"sigma": sigma.astype(np.float32)}
+    return _known(x, _trajectories(demand, regressors, static, IID_MEAN * cycles / days))
 
 
 def lost_sales(
@@ -242,10 +246,10 @@ def _every_second_day(sigma: np.ndarray, stream: np.random.Generator, days: int)
 
 
 def _regressors(demand: np.ndarray, noise: np.random.RandomState | np.random.Generator) -> np.ndarray:
-    """The paper's four demand regressors [N, 4, T] from demand [N, T], units a day.
+    """The paper's four demand regressors [N, 4, T] from demand [N, T], units a day, in our order.
 
-    Mean of the last 28 days; of the last 7 days; of days t-5..t+1; of days t-26..t+1; the last two
-    plus N(0, 3). The last two hold one future day: the paper's stand-in for a forecast. Where no day
+    Mean of the last 7 days (short); of the last 28 days (long); of days t-5..t+1; of days t-26..t+1; the
+    last two plus N(0, 3). The last two hold one future day: the paper's stand-in for a forecast. Where no day
     lies in the window (day 0 of the first two) the value is 0: never a review day.
     """
     pairs, days = demand.shape
@@ -260,10 +264,15 @@ def _regressors(demand: np.ndarray, noise: np.random.RandomState | np.random.Gen
     return out
 
 
+def _known(x: np.ndarray, panel: Panel) -> Panel:
+    """The panel with a feature x [N, T] that is known in advance."""
+    return replace(panel, ahead={"x": np.ascontiguousarray(x.T, np.float32)})
+
+
 def _trajectories(
-    demand: np.ndarray, x: np.ndarray, regressors: np.ndarray, static: dict[str, np.ndarray], mean: float
+    demand: np.ndarray, regressors: np.ndarray, static: dict[str, np.ndarray], mean: float
 ) -> Panel:
-    """The panel of demand [N, T], feature x [N, T] and regressors [N, 4, T].
+    """The panel of demand [N, T] and regressors [N, 4, T].
 
     `mean` (units a day) is one unit for all trajectories, as the paper scales nothing by trajectory.
     """
@@ -272,7 +281,6 @@ def _trajectories(
         demand=np.ascontiguousarray(demand.T, np.float32),
         sku=numbered("T", pairs, 4),
         warehouse=np.full(pairs, "W0"),
-        ahead={"x": np.ascontiguousarray(x.T, np.float32)},
         static=static,
         regressors=np.ascontiguousarray(regressors.transpose(2, 1, 0), np.float32),
         lead_time=np.ones(pairs, np.int32),

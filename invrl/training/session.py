@@ -212,7 +212,7 @@ def _write_results(
             matched = results.at_equal_stockout(experiment, name, numbers, "test", rate)
             equal |= {} if matched is None else {name: matched}
     for split, scored in policies.items():
-        scale = experiment.scale[0][experiment.parts[split].pairs]
+        scale = experiment.scale(split)[0][experiment.parts[split].pairs]
         policies[split] = {name: repriced(values, scale, objective) for name, values in scored.items()}
     content = {
         "schema": directory.SCHEMA, "run": run.name, "algo": config.algo,

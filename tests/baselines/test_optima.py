@@ -166,13 +166,13 @@ def test_ar1_bound_without_memory_is_a_base_stock():
 def test_ar1_bound_of_the_papers_test_set():
     panel = ar1().take(np.arange(10, 110))
     law = tuple(panel.static[name] for name in ("phi", "mu", "sigma"))
-    bound = ar1_bound(panel.demand, panel.ahead["x"][0], law, points=40)
+    bound = ar1_bound(panel.demand, panel.after["x"][0], law, points=40)
     assert bound.expected.mean() == pytest.approx(2.281, rel=4e-3)  # 2.2806 by extrapolation in the grid
     assert bound.realised.mean() == pytest.approx(2.230, abs=0.005)
     assert bound.realised.mean() < 2.3085  # DS trained on these very trajectories, law unknown
     gap = bound.realised - bound.expected
     assert abs(gap.mean()) < 3 * gap.std() / 10
     two = panel.take(np.array([63, 64]))  # on either side of a block's edge
-    alone = ar1_bound(two.demand, two.ahead["x"][0], tuple(v[63:65] for v in law), points=40)
+    alone = ar1_bound(two.demand, two.after["x"][0], tuple(v[63:65] for v in law), points=40)
     np.testing.assert_allclose(alone.expected, bound.expected[63:65])
     np.testing.assert_allclose(alone.realised, bound.realised[63:65])

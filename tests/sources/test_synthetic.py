@@ -48,9 +48,9 @@ def test_regressors_by_hand():
     demand, out = panel.demand[:, 0].astype(float), panel.regressors[:, :, 0]
     assert out[0, :2].tolist() == [0, 0]  # no day before the first
     assert out[1, :2].tolist() == [demand[0], demand[0]]
-    assert out[10, 0] == pytest.approx(demand[:10].mean())
-    assert out[10, 1] == pytest.approx(demand[3:10].mean())
-    assert out[30, 0] == pytest.approx(demand[2:30].mean())
+    assert out[10, 0] == pytest.approx(demand[3:10].mean())  # short before long, as everywhere
+    assert out[10, 1] == pytest.approx(demand[:10].mean())
+    assert out[30, 1] == pytest.approx(demand[2:30].mean())
     legacy = np.random.RandomState(42)
     legacy.normal(10, 4, 31)
     near, far = legacy.normal(0, 3, (2, 120, 31))[:, 0]
@@ -68,8 +68,8 @@ def test_ar1_repeats_scalar_draws_parameters_first():
         for _ in range(38):
             demand.append(max(phi * demand[-1] + (1 - phi) * mu + legacy.normal(0, sigma), 0))
         np.testing.assert_allclose(panel.demand[:, i], demand[8:], rtol=1e-6)
-        np.testing.assert_allclose(panel.ahead["x"][:, i], demand[7:-1], rtol=1e-6)
-        assert panel.regressors[0, 0, i] == pytest.approx(np.mean(demand[:8]), rel=1e-6)
+        np.testing.assert_allclose(panel.after["x"][:, i], demand[7:-1], rtol=1e-6)
+        assert panel.regressors[0, 1, i] == pytest.approx(np.mean(demand[:8]), rel=1e-6)
         assert [panel.static[k][i] for k in ("phi", "mu", "sigma")] == pytest.approx([phi, mu, sigma])
     assert panel.demand.max() == pytest.approx(38.77, abs=0.005)  # the largest in the paper's files
 
