@@ -51,10 +51,20 @@ class Experiment:
         """Prices -> the incumbents' forecast that was best with them; filled by `scoring.results`."""
         return {}
 
-    @cached_property
-    def seen(self) -> np.ndarray | None:
-        """[T, N] units, what features see of demand where some days are masked."""
-        found = masks.filled(self.panel, self.training_days)
+    def known_days(self, name: str) -> slice:
+        """The days from which policies may know the mean of a part's pairs.
+
+        Days that measure a policy on pairs it was not trained on say nothing of those pairs: only their
+        history does.
+        """
+        split = self.config.split
+        held_out = split.by == "pairs" or (split.by == "both" and name == "validation")
+        return slice(0, split.history_days) if held_out else self.training_days
+
+    @cache  # noqa: B019 - an experiment lives as long as its process
+    def seen(self, name: str) -> np.ndarray | None:
+        """[T, N] units, what a part's features see of demand where some days are masked."""
+        found = masks.filled(self.panel, self.known_days(name))
         return None if found is self.panel.demand else found
 
     @cached_property
@@ -77,19 +87,14 @@ class Experiment:
         """[N'] weights of a part's pairs."""
         return self.weight[self.parts[name].pairs]
 
-    @cache  # noqa: B019 - an experiment lives as long as its process
+    @cache  # noqa: B019
     def scale(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation [N] of daily demand, as far as policies may know them in a part.
-
-        Days that measure a policy on pairs it was not trained on say nothing of those pairs: their history
-        before them does, and where there is none the average training pair.
+        """Mean and standard deviation [N] of daily demand on the known days; the average training pair's
+        where there are none.
         """
-        split = self.config.split
-        held_out = split.by == "pairs" or (split.by == "both" and name == "validation")
-        if not held_out:
-            return scale_of(self.panel, self.training_days)
-        if split.history_days:
-            return scale_of(self.panel, slice(0, split.history_days))
+        days = self.known_days(name)
+        if days.stop:
+            return scale_of(self.panel, days)
         train = self.parts["train"].pairs
         own = scale_of(self.panel, self.training_days)
         mean, sd = (np.full_like(values, values[train].mean()) for values in own)
@@ -100,7 +105,7 @@ class Experiment:
         return make_dataset(
             self.panel, self.parts[name], self.scale(name), self.normaliser,
             self.config.supply, self.config.features, self.weight,
-            devices=self.devices, piece=piece, seen=self.seen,
+            devices=self.devices, piece=piece, seen=self.seen(name),
         )  # fmt: skip
 
     @cache  # noqa: B019

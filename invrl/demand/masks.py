@@ -45,7 +45,8 @@ def filled(panel: Panel, training: slice) -> np.ndarray:
     since = np.maximum(day - RECENT, 0)
     total, count = sums[day] - sums[since], counts[day] - counts[since]
     total, count = np.where(count > 0, (total, count), (sums[day], counts[day]))
-    early, days = sums[training.stop or -1], counts[training.stop or -1]
+    end = training.indices(panel.days)[1]
+    early, days = sums[end], counts[end]
     prior = early / np.maximum(days, 1)
     recent = np.where(count > 0, total / np.maximum(count, 1), prior)
     return np.where(known, panel.demand, np.maximum(panel.demand, recent)).astype(np.float32)

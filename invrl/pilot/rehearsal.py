@@ -92,7 +92,7 @@ def rehearsal(
     part = Part(np.arange(panel.pairs), panel.days - days - warmup, panel.days - days, panel.days)
     dataset = make_dataset(
         panel, part, experiment.scale("test"), experiment.normaliser,
-        experiment.config.supply, experiment.config.features, experiment.weight, seen=experiment.seen,
+        experiment.config.supply, experiment.config.features, experiment.weight, seen=experiment.seen("test"),
     )  # fmt: skip
     run = _runner(experiment.config.supply, old, new)
     never, *switched = (

@@ -43,7 +43,9 @@ def source(name: str) -> Panel:
         panel = source_panel(Data(source=name, options=SOURCES[name]))
         return replace(panel, lead_time=None, review_period=None, first_review=None)
     promotion = (np.random.default_rng(1).random((60, 24)) < 0.3).astype(np.float32)
-    return poisson_panel(60, 24, ahead={"promotion": promotion})
+    open_from = np.arange(60)[:, None] >= np.where(np.arange(24) % 4, 0, 20)  # some are listed late
+    in_stock = (np.random.default_rng(2).random((60, 24)) < 0.8).astype(np.float32)
+    return poisson_panel(60, 24, ahead={"promotion": promotion}, open=open_from, in_stock=in_stock)
 
 
 def experiment_of(panel: Panel, words: str) -> Any:
