@@ -39,6 +39,9 @@ def uncensor(
     draw: Annotated[
         int | None, _text("Draw the lost units with this seed; else their mean.", METHOD, "SEED")
     ] = None,
+    fit_days: Annotated[
+        int, typer.Option(help="Learn from so many first days; 0: the training days.", rich_help_panel=METHOD)
+    ] = 0,
     share: Annotated[str, _text("Share of the day's demand that stock was there for.", STOCK)] = "",
     hours: Annotated[str, _text("Hours out of stock.", STOCK)] = "",
     open: Annotated[float, typer.Option(help="Hours of a day, with --hours.", rich_help_panel=STOCK)] = 24.0,
@@ -74,7 +77,8 @@ def uncensor(
     in_stock = share_in_stock(panel, share, hours, open, stockout)
     rows: list[dict[str, Any]] = []
     if out is not None:
-        found = uncensored(panel, in_stock, method, floor, draw)
+        days = fit_days or _training_days(panel, config)
+        found = uncensored(panel, in_stock, method, floor, draw, min(days, panel.days))
         rows = _report(panel, found, in_stock, by)
         _write(found, out, config)
     if check:
@@ -82,6 +86,19 @@ def uncensor(
         emit([_short(row) for row in full], format=format, json_flag=json, title=CHECKED, payload=full)
     else:
         emit(rows, format=format, json_flag=json, title=f"{method}: {ADDED}")
+
+
+def _training_days(panel: Any, config: str | None) -> int:
+    """The days that a run on the panel trains on: no estimate may look at those that test it."""
+    from invrl.config.reading import load
+    from invrl.demand.splits import split
+
+    chosen = load(config, ()).split
+    try:
+        return split(panel.pairs, panel.days, chosen)["train"].stop
+    except InvrlError:
+        say("too short for the split of a run: all days are learned from (--fit-days)")
+        return int(panel.days)
 
 
 CHECKED = "clean days cut artificially (units a day)"

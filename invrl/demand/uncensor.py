@@ -54,7 +54,12 @@ class Fit(NamedTuple):
 
 
 def uncensored(
-    panel: Panel, share: np.ndarray, method: str = "model", floor: float = FLOOR, seed: int | None = None
+    panel: Panel,
+    share: np.ndarray,
+    method: str = "model",
+    floor: float = FLOOR,
+    seed: int | None = None,
+    days: int | None = None,
 ) -> Panel:
     """The panel with estimated demand; its sales become the column `sales`, known only after the day.
 
@@ -63,6 +68,8 @@ def uncensored(
         floor: `instock` only: the least share to divide by.
         seed: draw the lost demand from its distribution instead of taking its mean (`model` only): whole
             numbers, as variable as demand is.
+        days: fit on the first so many days alone, so that later ones are estimated without a look at each
+            other; None: on all.
 
     Raises:
         InvrlError: no such method, a share that is none, or a method that needs to know it.
@@ -72,19 +79,24 @@ def uncensored(
     _check(panel, share, method, floor)
     if seed is not None and method != "model":
         raise InvrlError(f"`{method}` cannot draw", hint="`model` has a distribution to draw from")
-    estimate = estimate_demand(panel, share, method, floor, seed)
+    estimate = estimate_demand(panel, share, method, floor, seed, days)
     after = {**panel.after, "sales": panel.demand}
     return replace(panel, demand=estimate, after=after, knowledge="uncensored")
 
 
 def estimate_demand(
-    panel: Panel, share: np.ndarray, method: str, floor: float = FLOOR, seed: int | None = None
+    panel: Panel,
+    share: np.ndarray,
+    method: str,
+    floor: float = FLOOR,
+    seed: int | None = None,
+    days: int | None = None,
 ) -> np.ndarray:
     """[T, N] float32, at least the sales; the sales themselves where the stock was there all day."""
     sales = panel.demand.astype(np.float32)
     if method == "tobit":
-        return fit_censored(panel, sales, ~(share >= FULL))
-    fit = fit_rates(panel, sales, share)
+        return fit_censored(panel, sales, ~(share >= FULL), days)
+    fit = fit_rates(panel, sales, share, days)
     if seed is not None:
         return sales + draw_lost(fit, sales, share, seed)
     estimate = sales + (1 - share) * posterior_rate(fit, sales, share)
@@ -109,14 +121,18 @@ def draw_lost(fit: Fit, sales: np.ndarray, share: np.ndarray, seed: int) -> np.n
     return lost
 
 
-def fit_rates(panel: Panel, sales: np.ndarray, share: np.ndarray) -> Fit:
+def fit_rates(panel: Panel, sales: np.ndarray, share: np.ndarray, days: int | None = None) -> Fit:
     """The rate of every day: pair x day x drift of the pair x known-ahead columns, by Poisson with exposure.
 
     Each factor in turn is set to (prior + sales) / (prior + expected sales at the other factors): the
-    maximum a posteriori under gamma priors of mean 1, which the rounds climb.
+    maximum a posteriori under gamma priors of mean 1, which the rounds climb. Days after the first `days`
+    teach nothing: their own factor is 1, and a pair keeps its last drift.
     """
+    days = days or panel.days
+    taught = np.arange(panel.days)[:, None] < days
+    sales, share = sales * taught, share * taught
     rate = np.full(sales.shape, max(sales.sum() / max(share.sum(), 1.0), LEAST_RATE), np.float32)
-    factors = list(_factors(panel))
+    factors = list(_factors(panel, days))
     values = [np.ones(count, np.float32) for _, count, _ in factors]
     for _ in range(SWEEPS):
         for index, (code, count, prior) in enumerate(factors):
@@ -126,23 +142,23 @@ def fit_rates(panel: Panel, sales: np.ndarray, share: np.ndarray) -> Fit:
             rate *= _spread(code, fresh / values[index], sales.shape)
             values[index] = fresh
     rate = np.maximum(rate, LEAST_RATE)
-    return Fit(rate, _shape(sales, rate * share))
+    return Fit(rate, _shape(sales[:days], (rate * share)[:days]))
 
 
 Factor = tuple[np.ndarray | str, int, float]
 """(codes [T, N], or the axis `pair` or `day`; how many; prior units)."""
 
 
-def _factors(panel: Panel) -> Iterator[Factor]:
+def _factors(panel: Panel, days: int) -> Iterator[Factor]:
     yield "pair", panel.pairs, 1e-3
     yield "day", panel.days, COMMON_PRIOR
     for column in panel.ahead.values():
         code, count = _classes(column)
         if count > 1:
             yield code, count, COMMON_PRIOR
-    periods = max(1, panel.days // DRIFT_DAYS)
+    periods = max(1, days // DRIFT_DAYS)
     if periods > 1:
-        period = np.minimum(np.arange(panel.days) * periods // panel.days, periods - 1)
+        period = np.minimum(np.arange(panel.days) * periods // days, periods - 1)
         yield period[:, None] * panel.pairs + np.arange(panel.pairs), periods * panel.pairs, DRIFT_PRIOR
 
 
@@ -174,13 +190,15 @@ def _shape(sales: np.ndarray, mean: np.ndarray) -> float:
     return float(np.clip(square / max(excess, 1e-9 * square + 1e-12), 0.1, 1000.0))
 
 
-def fit_censored(panel: Panel, sales: np.ndarray, cut: np.ndarray, rounds: int = 6) -> np.ndarray:
+def fit_censored(
+    panel: Panel, sales: np.ndarray, cut: np.ndarray, days: int | None = None, rounds: int = 6
+) -> np.ndarray:
     """[T, N] E[D | D >= S] where `cut`, by expectation maximisation on the same rates."""
     from scipy.special import log_ndtr
 
     demand, full = sales, np.ones_like(sales)
     for _ in range(rounds):
-        fit = fit_rates(panel, demand, full)
+        fit = fit_rates(panel, demand, full, days)
         mean = fit.rate[cut]
         deviation = np.sqrt(mean + mean**2 / fit.shape)
         z = (sales[cut] - mean) / deviation

@@ -188,6 +188,20 @@ def test_share_from_each_kind_of_column():
     assert error.value.hint == "did you mean `in`?"
 
 
+@pytest.mark.parametrize("method", ["instock", "model", "tobit"])
+def test_days_after_those_learned_from_change_no_earlier_estimate_nor_each_other(method: str) -> None:
+    panel = retail_panel(days=84, pairs=20)
+    sales, share = cut_by_stock(panel)
+    later = sales.copy()
+    later[70:] = 9 * later[70:] + 5
+    one, two = (estimate_demand(replace(panel, demand=x), share, method, days=60) for x in (sales, later))
+    np.testing.assert_array_equal(one[:70], two[:70])
+    every = estimate_demand(replace(panel, demand=later), share, method)
+    assert (every[:60] != two[:60]).any()
+    cut = share[60:] < 1
+    assert (one[60:][cut] > sales[60:][cut]).mean() > 0.9  # what was learned is worth something later
+
+
 @pytest.mark.parametrize(
     ("share", "fields", "message"),
     [
@@ -219,7 +233,8 @@ def test_the_file_keeps_the_sales_and_says_what_it_is(invrl, tmp_path):
     found = read_panel(tmp_path / "demand.parquet")
     assert found.knowledge == "uncensored"
     np.testing.assert_array_equal(found.after["sales"], sales)
-    np.testing.assert_allclose(found.demand, estimate_demand(observed, share, "model"), rtol=1e-6)
+    expected = estimate_demand(observed, share, "model", days=26)  # without 15 days to validate, 15 to test
+    np.testing.assert_allclose(found.demand, expected, rtol=1e-6)
     assert "2: error: demand.parquet exists already" in uncensor("sales.parquet", "--out", "demand.parquet")
     assert "2: error: this panel is uncensored already" in uncensor("demand.parquet", "--out", "more.parquet")
     assert "2: error: nowhere to write" in uncensor("sales.parquet")
