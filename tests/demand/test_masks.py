@@ -71,7 +71,7 @@ def test_a_trace_of_a_closed_sunday_a_late_listing_and_a_masked_stockout() -> No
     in_stock[9, 2] = 0
     panel = make_panel(demand, open=open_, in_stock=floats(in_stock), initial_stock=floats([50, 50, 50]))
     words = (
-        "split.history_days=2", "split.warmup_days=0", "split.train_days=6", "split.validation_days=1",
+        "split.history_days=2", "split.warmup_days=0", "split.train_days=5", "split.validation_days=2",
         "split.test_days=5", "supply.lead_time=1", "supply.review_period=1", "features.groups=[]",
     )  # fmt: skip
     experiment = make_experiment(panel, *words)
