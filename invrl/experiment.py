@@ -31,15 +31,21 @@ class Experiment:
         panel: as the source made it.
         normaliser: a run's own when it is evaluated on other data; None fits one.
         devices: lay each part over so many devices; None lets `placement` decide.
+        parts: other parts than those of `config.split`.
     """
 
     def __init__(
-        self, config: Config, panel: Panel, normaliser: Normaliser | None = None, devices: int | None = None
+        self,
+        config: Config,
+        panel: Panel,
+        normaliser: Normaliser | None = None,
+        devices: int | None = None,
+        parts: dict[str, Part] | None = None,
     ):
         self.config = config
         self.devices = devices
         self.panel = with_forecasts(with_supply(panel, config.supply), config.data)
-        parts = split(panel.pairs, panel.days, config.split)
+        parts = parts or split(panel.pairs, panel.days, config.split)
         self.parts: dict[str, Part] = {name: _measurable(self.panel, part) for name, part in parts.items()}
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)

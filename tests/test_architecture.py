@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("tuning",),
     ("report", "recommend", "pilot"),
-    ("bench",),
+    ("bench", "play"),
     ("cli",),
     ("__main__",),
 )

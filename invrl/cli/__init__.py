@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "report",
     "bench": "bench",
     "recommend": "recommend",
+    "play": "play",
 }
 """Command -> the file that has it, as a function of its name."""
 GROUPS = ("data", "runs", "studies", "config", "pilot")

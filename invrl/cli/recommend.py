@@ -87,7 +87,7 @@ def recommend(
         date,
         (lambda d: with_data(d, data)) if data else None,
         ahead or (),
-        _pairs(column),
+        pairs_of(column),
         limits or (),
         new_pairs,
     )
@@ -106,7 +106,7 @@ def recommend(
         print("\n".join(payload["explain"]["text"]))
 
 
-def _pairs(words: list[str] | None) -> dict[str, str]:
+def pairs_of(words: list[str] | None) -> dict[str, str]:
     found = {}
     for word in words or ():
         ours, sign, theirs = word.partition("=")

@@ -148,8 +148,8 @@ def _bytes(column: np.ndarray) -> bytes:
 def check(panel: Panel) -> None:
     """Refuse a panel that the simulator could not run, naming the first bad place."""
     demand, (days, pairs) = panel.demand, panel.demand.shape
-    if days < 2 or pairs < 1:
-        raise InvrlError(f"the panel has {pairs} pairs x {days} days", hint="at least 1 pair and 2 days")
+    if days < 1 or pairs < 1:
+        raise InvrlError(f"the panel has {pairs} pairs x {days} days", hint="at least 1 pair and 1 day")
     bad = ~(np.isfinite(demand) & (demand >= 0))
     if bad.any():
         t, i = np.argwhere(bad)[0]

@@ -2,7 +2,8 @@
 
 sku, warehouse       who; without `warehouse` all rows are of one
 on_hand              units, today's arrivals included (negative: backlog)
-due_1, due_2, ...    units that arrive in 1, 2, ... days; or instead
+due_1, due_2, ...    units that arrive in 1, 2, ... days after the review; or instead
+due_in_1, ...        the same, counted from the evening before: what is due in 1 is on hand by the review; or
 pipeline, due        units on order in all, and in how many days they arrive; what is overdue (due <= 0, or
                      a column due_0) counts as due tomorrow, what comes later than the longest lead time that
                      the policy knows as due then
@@ -62,7 +63,7 @@ class Layout:
 
     Attributes:
         names: our name -> the file's name, of all columns that are read.
-        due, demand: days of the families `due_k` and `demand_k`; 0 for none.
+        due, due_in, demand: days of the families `due_k`, `due_in_k` and `demand_k`; 0 for none.
         ahead: known-ahead column -> days of its family.
         static: the static columns among `names`.
         longest: L, the longest lead time that the policy knows, days.
@@ -72,6 +73,7 @@ class Layout:
     file: TableFile
     names: dict[str, str]
     due: int
+    due_in: int
     demand: int
     ahead: dict[str, int]
     static: tuple[str, ...]
@@ -99,14 +101,17 @@ def read_layout(
     """
     static = [name for name in static if name not in REAL and name not in WHOLE]
     overdue = "due_0" in file.names
-    families = {"due": _family(file, "due", 0 if overdue else 1), "demand": _family(file, "demand", 1)}
+    families = {"due": _family(file, "due", 0 if overdue else 1), "due_in": _family(file, "due_in", 1)}
+    families["demand"] = _family(file, "demand", 1)
     coming = {name: _family(file, name, 0) for name in ahead}
     optional = ["warehouse", *WHOLE, *REAL, *REGRESSORS, *static]
     names = _resolve(file, columns, optional)
-    if families["due"] and "pipeline" in names:
-        raise file.fail(
-            "both `due_1` and `pipeline`", hint="say what is on order once, in one of the two ways"
-        )
+    ways = [way for way, used in (
+        ("due_1", families["due"]), ("due_in_1", families["due_in"]), ("pipeline", "pipeline" in names),
+    ) if used]  # fmt: skip
+    if len(ways) > 1:
+        hint = "say what is on order once, in one of the ways"
+        raise file.fail(f"both `{ways[0]}` and `{ways[1]}`", hint=hint)
     if ("pipeline" in names) != ("due" in names):
         lacks = "due" if "pipeline" in names else "pipeline"
         hint = "`pipeline` units arrive in `due` days; or give columns due_1, due_2, ..."
@@ -115,11 +120,12 @@ def read_layout(
         names |= {name: name for name in family}
     days = {name: len(family) for name, family in coming.items() if family}
     kept = tuple(name for name in static if name in names)
-    others = [name for name in ("due", "due_1", "demand_1") if name not in names]
+    others = [name for name in ("due", "due_1", "due_in_1", "demand_1") if name not in names]
     unread(file, names, {*optional, *others, *(f"{name}_0" for name in ahead)}, "--column ")
     return Layout(
-        file, names, len(families["due"]) - overdue, len(families["demand"]), days, kept, longest, backlog
-    )
+        file, names, len(families["due"]) - overdue, len(families["due_in"]), len(families["demand"]),
+        days, kept, longest, backlog,
+    )  # fmt: skip
 
 
 def _resolve(file: TableFile, columns: Mapping[str, str], optional: list[str]) -> dict[str, str]:
@@ -168,6 +174,8 @@ def _state(layout: Layout, table: Columns, start: int) -> State:
     due, moved = _due(layout, table, whole, real.get("pipeline"))
     history = np.stack(demand) if demand else None
     on_hand = _on_hand(layout, table)
+    if layout.due_in:
+        on_hand = on_hand + table.numbers("due_in_1", low=0)
     return State(start, names, on_hand, due, history, whole | real | loose, ahead, moved)
 
 
@@ -216,6 +224,8 @@ def _due(
         parts.append((units, np.nan_to_num(days, nan=1)))
     for k in range(0 if "due_0" in layout.names else 1, layout.due + 1):
         parts.append((table.numbers(f"due_{k}", low=0), np.full(len(moved), k)))
+    for k in range(2, layout.due_in + 1):
+        parts.append((table.numbers(f"due_in_{k}", low=0), np.full(len(moved), k - 1)))
     for units, days in parts:
         row = np.flatnonzero(units)
         within = np.clip(days[row], 1, max(longest, 1)).astype(int)

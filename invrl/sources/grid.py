@@ -81,12 +81,13 @@ def grid_of(table: Columns, date_format: str, gaps: str, step: str) -> Grid:
     """
     day = table.days("date", date_format)
     start = _date(int(day.min()))
-    step = timestep.found(np.unique(day)) if step == "auto" else timestep.check(step)
+    told = step != "auto"
+    step = timestep.check(step) if told else timestep.found(np.unique(day))
     day = timestep.steps_from(start, day, step)
     hint = f"the first row is of {start}, and `data.step={step}`: are there two time steps in the file?"
     table.refuse("date", day == timestep.BETWEEN, f"{{}}, within a {step}", hint)
     days = int(day.max()) + 1
-    if days == 1:
+    if days == 1 and not told:
         raise table.file.fail(f"all rows are of one {step}, {start}", hint=f"a panel has 2 {step}s or more")
     pair, first, sku, warehouse = pairs_of(table)
     refuse_too_large(len(first), days)

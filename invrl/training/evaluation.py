@@ -80,7 +80,8 @@ def evaluate(
         trace.write(trace.trace(experiment, rule, shared, own, split), trace_file)
     policies = {run.name: _measured(run, experiment, split, rule, shared, own)}
     if not own_data:
-        policies |= _beside(run, experiment, split)
+        for name, (other, numbers) in incumbents_beside(run, experiment).items():
+            policies[name] = _measured(run, experiment, split, other, None, numbers)
     return _rows(experiment, getattr(experiment, split), policies, by)
 
 
@@ -95,8 +96,8 @@ def _measured(
     return repriced(values, dataset.scale, priced_for(experiment.config, price))
 
 
-def _beside(run: Run, experiment: Experiment, split: str) -> dict[str, Measures]:
-    """The incumbents tuned beside a run, as they were tuned on its own data."""
+def incumbents_beside(run: Run, experiment: Experiment) -> dict[str, tuple[Rule, np.ndarray]]:
+    """Rules and numbers [k, N] of the incumbents tuned beside a run, as they were tuned on its own data."""
     names = [name for name in run.config.baseline.beside if name != run.config.algo]
     if not run.beside.exists():
         return {}
@@ -107,7 +108,7 @@ def _beside(run: Run, experiment: Experiment, split: str) -> dict[str, Measures]
         if not (numbers == numbers[:, :1]).all():
             continue  # tuned pair by pair: it has no numbers for other pairs
         rule = classical(registry.get("baseline", name), experiment.config)
-        found[name] = _measured(run, experiment, split, rule, None, over_panel(run, experiment, numbers))
+        found[name] = rule, over_panel(run, experiment, numbers)
     return found
 
 
