@@ -161,7 +161,9 @@ def _costs(experiment: Experiment, rows: trace.Columns) -> np.ndarray:
     names = np.char.add(np.char.add(rows["sku"].astype(str), "@"), rows["warehouse"].astype(str))
     pair = np.array([place[name] for name in names.reshape(shape)[:, 0]])
     day = Day(*(jnp.asarray(rows[name].reshape(shape).T) for name in Day._fields))
-    cost = day_cost(day, jnp.asarray(experiment.scale[0][pair]), prices(config.objective), config.objective)
+    cost = day_cost(
+        day, jnp.asarray(experiment.scale("test")[0][pair]), prices(config.objective), config.objective
+    )
     booked = np.where(rows["measured"].reshape(shape).T, jax.device_get(cost), 0.0)
     out = np.zeros_like(booked)
     out[:, pair] = booked

@@ -56,7 +56,7 @@ def shop(tmp_path_factory: Any) -> tuple[Path, Run]:
 def by_hand(orders: np.ndarray, last: int) -> tuple[np.ndarray, float]:
     """Cost of the weeks that an order can reach, of orders [T, N] placed in weeks 1..last."""
     i = np.arange(PAIRS)
-    on_hand, due, costs = 3 + i + i, [2 * i, 0 * i], []
+    on_hand, due, costs = 3 + i + i, [2 * i], []
     for t in range(LATER):
         due.append(orders[t])
         demand = DEMAND[WEEKS + t]
