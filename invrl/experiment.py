@@ -188,7 +188,7 @@ class Experiment:
 def _measurable(panel: Panel, part: Part) -> Part:
     """The part without the pairs that have no day of their own to be measured on, all of them masked."""
     known = masks.observed(panel)
-    if known is None:
+    if known is None or not part.judged:
         return part
     assert panel.lead_time is not None and panel.review_period is not None  # with_supply
     listed = masks.listed(panel)

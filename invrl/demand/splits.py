@@ -19,6 +19,7 @@ class Part(NamedTuple):
     start: int
     measure: int
     stop: int  # one past the last day
+    judged: bool = True  # every pair must have a day to be measured on
 
 
 def split(pairs: int, days: int, config: Split) -> dict[str, Part]:

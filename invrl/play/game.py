@@ -110,7 +110,7 @@ def play(runs: Sequence[Run], request: Request) -> Game:
     known = known if known.ahead and request.sales else coming(known)
     everyone = np.arange(panel.pairs)
     parts = split(panel.pairs, panel.days, config.split)
-    parts |= {"test": Part(everyone, panel.days, panel.days, known.days)}
+    parts |= {"test": Part(everyone, panel.days, panel.days, known.days, judged=False)}
     experiment = Experiment(config, known, load_normaliser(first), parts=parts)
     rules = {run.name: restore(run, experiment) for run in runs}
     rules |= {name: (rule, None, own) for name, (rule, own) in incumbents_beside(first, experiment).items()}
