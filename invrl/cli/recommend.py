@@ -42,6 +42,10 @@ def recommend(
         list[Path] | None,
         typer.Option(help="What is known of the coming days; may be repeated.", rich_help_panel=DATA),
     ] = None,
+    forecasts: Annotated[
+        list[Path] | None,
+        typer.Option(help="The newest own forecasts; may be repeated.", rich_help_panel=DATA),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,6 +94,7 @@ def recommend(
         pairs_of(column),
         limits or (),
         new_pairs,
+        forecasts or (),
     )
     job = daily.prepare(directory.find(name), request)
     payload: dict[str, Any] = {}

@@ -91,10 +91,6 @@ def read_catalogue(
     Raises:
         InvrlError: the data lacks feature columns of the run, or the date is no day.
     """
-    if config.data.forecasts:
-        raise InvrlError(
-            f"{run.name} was trained with own forecasts", hint="recommend from a run without them"
-        )
     data = config.data if other is None else other(config.data)
     panel = source_panel(replace(data, path=os.path.abspath(data.path)) if data.path else data)
     normaliser = load_normaliser(run)
@@ -109,7 +105,11 @@ def read_catalogue(
     scale, spread = scale_of(panel, days)
     panel = with_supply(panel, config.supply)
     seen = masks.filled(panel, days)
-    changed = other is None and panel.fingerprint() != run.read("manifest.json").get("data_fingerprint")
+    changed = (
+        other is None
+        and not config.data.forecasts
+        and panel.fingerprint() != run.read("manifest.json").get("data_fingerprint")
+    )
     return Catalogue(panel, seen, normaliser, scale, spread, when, changed)
 
 

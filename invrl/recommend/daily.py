@@ -15,8 +15,9 @@ from invrl.config.schema import Config, Data
 from invrl.errors import InvrlError
 from invrl.recommend.catalogue import coming, priors, read_ahead_file, read_catalogue
 from invrl.recommend.facts import BIT, Facts, Sources, check_history, history_days
-from invrl.recommend.orderer import Orderer, load_orderer
+from invrl.recommend.orderer import Orderer, load_orderer, own_forecasts
 from invrl.recommend.orders import Answer, Desk, flags_of
+from invrl.recommend.outlook import with_own
 from invrl.recommend.state import Layout, State, read_layout, read_states
 from invrl.runs.directory import Run
 from invrl.sources.names import Names, check_matches, pairs_in, read_names
@@ -40,6 +41,7 @@ class Request:
         ahead: files that tell of the coming days.
         columns: our name -> the state file's name.
         limits: `supply.KEY=VALUE` words.
+        forecasts: files of own forecasts; none for those of the run's config.
         new_pairs: many pairs may be new to the data, and named nearly like others.
     """
 
@@ -50,6 +52,7 @@ class Request:
     columns: Mapping[str, str] = field(default_factory=dict)
     limits: Sequence[str] = ()
     new_pairs: bool = False
+    forecasts: Sequence[Path] = ()
 
 
 class Job(NamedTuple):
@@ -131,6 +134,7 @@ def prepare(run: Run, request: Request) -> Job:
         check_matches(file, names, catalogue.panel.sku, catalogue.panel.warehouse, pair, told)
     _check_lead_times(catalogue.lead_time, names, pair, layout.longest)
     sources = Sources(catalogue, coming(catalogue, files, layout), priors(catalogue, names), pair, config)
+    sources = with_own(sources, own_forecasts(run), layout, names, request.forecasts)
     desk = Desk(orderer, config, catalogue.date, catalogue.panel.step)
     return Job(run, config, names, layout, sources, orderer, desk)
 

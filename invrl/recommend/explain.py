@@ -121,7 +121,15 @@ def _demand(job: Job, facts: Facts, answer: Answer) -> list[str]:
     if facts.regressors is not None:
         recent, coming = f"features {first}, {second}, {third}, {fourth}", f"{_n(answer.expected[0])} a day"
     supply = f"lead time {lead_time}, next review in {period}: the order must last {lead_time + period} days"
-    return [*_line("demand", f"{recent}; {usual}"), *_line("forecast", coming), *_line("supply", supply)]
+    own = job.sources.forecasts or {}
+    given = (
+        []
+        if facts.forecasts is None
+        else [f"{name} {_n(x)}" for name, x in zip(own, facts.forecasts[:, 0], strict=True)]
+    )
+    lines = [*_line("demand", f"{recent}; {usual}"), *_line("forecast", coming)]
+    lines += _line("own", f"{', '.join(given)} a day until the next order arrives") if given else []
+    return lines + _line("supply", supply)
 
 
 def _policy(job: Job, facts: Facts, answer: Answer) -> list[str]:

@@ -19,6 +19,7 @@ FLAGS = {
     "new_pair": "not in the panel: its mean comes from its own history, `mean_demand`, or pairs like it",
     "assumed_supply": "lead time or review period unknown: the panel's median",
     "missing_ahead": "known-ahead columns of coming days are missing: they count as on a mean day",
+    "missing_forecast": "no own forecast of the days that the order must last: the seasonal mean",
     "missing_static": "static columns are missing: they count as the mean",
     "not_review_day": "no review today: no order",
     "do_not_order": "not to be ordered",
@@ -44,6 +45,7 @@ class Facts(NamedTuple):
     review_period: np.ndarray  # [B] days
     pair: np.ndarray  # [B] index into the panel, -1 for none
     flags: np.ndarray  # [B] int, sums of `BIT`
+    forecasts: np.ndarray | None = None  # [M, B] units a day, own forecasts, NaN where there is none
 
 
 class Sources(NamedTuple):
@@ -54,6 +56,7 @@ class Sources(NamedTuple):
     priors: Priors
     pair: np.ndarray  # [rows] index into the panel, -1 for none
     config: Config
+    forecasts: dict[str, np.ndarray] | None = None  # name -> [rows] units a day, own forecasts; NaN for none
 
     def facts(self, state: State) -> Facts:
         rows = slice(state.start, state.start + state.rows)
@@ -65,15 +68,17 @@ class Sources(NamedTuple):
         flags |= np.where(
             unknown.all(0), BIT["cold_start"], np.where(unknown.any(0), BIT["short_history"], 0)
         )
-        lead_time, review_period, assumed = self._supply(state, pair)
+        lead_time, review_period, assumed = self.supply(state, pair)
         flags |= np.where(assumed, BIT["assumed_supply"], 0) | np.where(state.moved, BIT["moved_receipt"], 0)
         coming, missing = self._coming(state, pair, lead_time + review_period)
         flags |= np.where(missing, BIT["missing_ahead"], 0)
         static, missing = self._static(state, pair)
         flags |= np.where(missing, BIT["missing_static"], 0)
+        own = np.stack([x[rows] for x in self.forecasts.values()]) if self.forecasts else None
+        flags |= 0 if own is None else np.where(np.isnan(own).any(0), BIT["missing_forecast"], 0)
         return Facts(
             np.where(unknown, scale, history), scale, spread, static, coming, self._regressors(state, pair),
-            lead_time, review_period, pair, flags,
+            lead_time, review_period, pair, flags, own,
         )  # fmt: skip
 
     def _history(self, state: State, pair: np.ndarray) -> np.ndarray:
@@ -97,7 +102,8 @@ class Sources(NamedTuple):
         spread = _first(state.numbers.get("sd_demand"), np.where(pair >= 0, self.catalogue.spread[pair], few))
         return scale.astype(np.float32), spread.astype(np.float32)
 
-    def _supply(self, state: State, pair: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def supply(self, state: State, pair: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """[B] lead times, review periods, and whether one of them was assumed."""
         found, assumed = [], np.zeros(state.rows, bool)
         for name, known, guess in (
             ("lead_time", self.catalogue.lead_time, min(self.priors.lead_time, len(state.due))),

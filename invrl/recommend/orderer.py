@@ -16,7 +16,7 @@ from invrl.config.schema import Config
 from invrl.demand.features import Known, features
 from invrl.demand.supply import MAX_LEAD_TIME
 from invrl.errors import InvrlError
-from invrl.policies.heads import Head, aim
+from invrl.policies.heads import Head, aim, with_forecasts
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend.catalogue import Catalogue
 from invrl.runs import checkpoints
@@ -49,11 +49,13 @@ def load_orderer(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
     """
     if config.algo in registry.BASELINES:
         return _load_baseline(run, config, catalogue)
-    slots = _width(run) - _feature_rows(config, catalogue)
+    own = own_forecasts(run)
+    rows = _feature_rows(config, catalogue) + ("forecast" in config.features.groups) * len(own)
+    slots = _width(run) - rows
     if slots < 1:
         raise InvrlError(f"{run.best} is of a network with other features", hint=checkpoints.OTHER)
-    head = registry.get("head", config.reg)
-    policy = make_policy(config.network, head, _feature_rows(config, catalogue), slots)
+    head = with_forecasts(registry.get("head", config.reg), own)
+    policy = make_policy(config.network, head, rows, slots)
     shared = checkpoints.load(run.best, jax.eval_shape(policy.init, jax.random.key(0)))
     return network_orderer(policy, shared, slots, head)
 
@@ -98,6 +100,11 @@ def _own_numbers(run: Run, count: int, catalogue: Catalogue) -> np.ndarray:
         hint = "recommend without --data, or train it with baseline.per_pair=false"
         raise InvrlError(f"{run.name} was tuned pair by pair, for {numbers.shape[1]:,} pairs", hint=hint)
     return numbers
+
+
+def own_forecasts(run: Run) -> tuple[str, ...]:
+    """Names of the own forecasts that a run was trained with."""
+    return tuple(run.read("manifest.json").get("forecasts", ()))
 
 
 def _width(run: Run) -> int:

@@ -101,7 +101,7 @@ def _observe(episode: Episode, inventory: Array, unmet: str) -> Observation:
     return Observation(
         inventory, inventory.sum(0), episode.features[0], episode.regressors[0], episode.demand_rate[0],
         episode.scale, episode.spread, episode.lead_time[0].astype(inventory.dtype), episode.review_period,
-        unmet,
+        unmet, None if episode.forecasts is None else episode.forecasts[0],
     )  # fmt: skip
 
 
@@ -177,6 +177,7 @@ class Desk:
             scale=facts.scale[index],
             spread=facts.spread[index],
             weight=np.ones(index.size, np.float32),
+            forecasts=None if facts.forecasts is None else facts.forecasts[None, :, index],
         )
         own = self.orderer.own
         supply = self.config.supply

@@ -23,11 +23,13 @@ class Layout(NamedTuple):
         names: our name -> the file's name, of the keys and the values.
         values: columns of forecasts.
         wanted: names of forecasts to keep; empty for all.
+        owner: what plain columns `mean` and `q0.9` are called after.
     """
 
     names: dict[str, str]
     values: list[str]
     wanted: Sequence[str]
+    owner: str
 
     @property
     def centres(self) -> list[int]:
@@ -45,15 +47,18 @@ class Layout(NamedTuple):
         centre = next(iter([*same, *only, *medians]), -1)
         return -1 if self.values[centre] == name else centre
 
-    def label(self, column: str, model: str, file: TableFile) -> str:
+    def label(self, column: str, model: str = "") -> str:
         """The name of a forecast."""
-        owner = model or file.path.name.partition(".")[0]
+        owner = model or self.owner
         if column == "mean" or (model and len(self.values) == 1):
             return owner
         return column if not model and meaning(column).stem else f"{owner}_{column}"
 
 
-def read_layout(file: TableFile, columns: Mapping[str, str], models: Sequence[str]) -> Layout:
+def read_layout(
+    file: TableFile, columns: Mapping[str, str], models: Sequence[str], owner: str = ""
+) -> Layout:
+    owner = owner or file.path.name.partition(".")[0]
     try:
         names = resolve(file, columns, ("sku",), KEYS[1:])
     except InvrlError as error:  # the hint is for the config of a panel
@@ -71,10 +76,10 @@ def read_layout(file: TableFile, columns: Mapping[str, str], models: Sequence[st
     keys = {*names.values(), *KEYS}
     values = [name for name in file.names if name and name not in keys and name.lower() not in TRUTH]
     if models and "model" not in names:
-        plain = Layout({}, values, ())
-        kept = {name for name in values if plain.label(name, "", file) in models}
+        plain = Layout({}, values, (), owner)
+        kept = {name for name in values if plain.label(name) in models}
         centres = {values[plain.centres[k]] for k, name in enumerate(values) if name in kept}
         values = [name for name in values if name in kept | centres]
     if not values:
         raise file.fail("no column of forecasts", hint=f"beside {', '.join(sorted(names.values()))}")
-    return Layout(names | {name: name for name in values}, values, models)
+    return Layout(names | {name: name for name in values}, values, models, owner)

@@ -94,12 +94,19 @@ def with_forecasts(panel: Panel, data: Data) -> Panel:
     return replace(panel, forecasts=read_forecasts(data.forecasts, data, wanted))
 
 
-def read_forecasts(paths: Sequence[str | Path], data: Data, wanted: Wanted) -> dict[str, np.ndarray]:
-    """Name -> [D, N] units a day, the mean over what an order must last; NaN where nothing is forecast."""
+def read_forecasts(
+    paths: Sequence[str | Path], data: Data, wanted: Wanted, owner: str = ""
+) -> dict[str, np.ndarray]:
+    """Name -> [D, N] units a day, the mean over what an order must last; NaN where nothing is forecast.
+
+    Args:
+        owner: what plain columns `mean` and `q0.9` are called after; empty: their file.
+    """
     found: dict[str, np.ndarray] = {}
     for path in paths:
         file = open_table(path)
-        new = Reading(file, read_layout(file, data.forecast_columns, data.forecast_models), wanted).sums()
+        layout = read_layout(file, data.forecast_columns, data.forecast_models, owner)
+        new = Reading(file, layout, wanted).sums()
         twice = next((name for name in new if name in found), None)
         if twice:
             raise file.fail(f"forecast `{twice}` is in another file, too", hint="rename its column or model")
@@ -236,7 +243,7 @@ class Reading:
         if not self.wanted.gaps:
             self._check_complete(names, lacking, sums)
         found = {
-            self.layout.label(column, model, self.file): means[k, m]
+            self.layout.label(column, model): means[k, m]
             for m, model in enumerate(names)
             for k, column in enumerate(self.layout.values)
         }

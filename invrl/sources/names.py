@@ -80,8 +80,8 @@ class PairIndex:
         self.order = np.argsort(own, kind="stable")
         self.key = own[self.order]
         self.one_warehouse = len(self.warehouses) == 1
-        both = sku if self.one_warehouse else np.char.add(np.char.add(sku.astype(str), "@"), warehouse)
-        self.words = both.astype(str)
+        self.alone = sku
+        self.words = np.char.add(np.char.add(sku.astype(str), "@"), warehouse.astype(str))
 
     def find(self, names: Names) -> np.ndarray:
         """[rows] int: which of the pairs each row is, -1 for none."""
@@ -92,8 +92,11 @@ class PairIndex:
         return np.where(self.key[place] == key, self.order[place], -1)
 
     def find_words(self, names: Names) -> np.ndarray:
-        """The same where one word names a pair: its SKU if all are of one warehouse, else SKU@WAREHOUSE."""
-        return words_in(names.skus, self.words)[names.sku]
+        """The same where one word names a pair: SKU@WAREHOUSE, or its SKU if all are of one warehouse."""
+        found = words_in(names.skus, self.words)
+        if self.one_warehouse:
+            found = np.where(found < 0, words_in(names.skus, self.alone), found)
+        return found[names.sku]
 
 
 def pairs_in(names: Names, sku: np.ndarray, warehouse: np.ndarray) -> np.ndarray:

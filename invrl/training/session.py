@@ -84,6 +84,7 @@ def begin(experiment: Experiment, out: Path, name: str) -> Run:
     config = experiment.config
     fingerprint = experiment.panel.fingerprint()
     manifest = directory.manifest(fingerprint, placement.describe(), config.seed)
+    manifest["forecasts"] = list(experiment.panel.forecasts)
     manifest["pieces"] = {name: experiment.pieces(name) for name in PARTS}
     run = directory.create(out, name, config, manifest)
     checkpoints.save(run.normaliser, experiment.normaliser)
