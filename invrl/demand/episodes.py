@@ -19,7 +19,7 @@ from jax import Array
 from invrl.config.schema import Features, Supply
 from invrl.demand import timestep
 from invrl.demand.columns import Columns, columns_of
-from invrl.demand.features import Known, Normaliser, features
+from invrl.demand.features import Known, Normaliser, features, usual_rate
 from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
 from invrl.devices import hosts, placement
@@ -216,10 +216,12 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     if columns.listed is not None:
         active &= _on_days(columns.listed, review)
     arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
-    rows, regressors, rate, own = _inputs(columns, window, review, lead_time, config)
+    known = _known(columns)
+    rows, regressors, rate, own = _inputs(columns, known, window, review, lead_time, config)
     stock = columns.initial_stock
     if stock is None:
-        stock = supply.initial_days * (lead_time[0] + window.period) * rate[0]
+        stock = supply.initial_days * (lead_time[0] + window.period)
+        stock *= usual_rate(known, jnp.maximum(first, window.start)[None])[0]
     stock = stock.reshape(-1, columns.scale.shape[0])[: window.slots]
     initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[: len(stock)].set(stock)
     measured = inside & (day >= jnp.maximum(window.measure, arrival))
@@ -244,12 +246,15 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     )
 
 
+def _known(columns: Columns) -> Known:
+    relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
+    return Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
+
+
 def _inputs(
-    columns: Columns, window: Window, review: Array, lead_time: Array, config: Features
+    columns: Columns, known: Known, window: Window, review: Array, lead_time: Array, config: Features
 ) -> tuple[Array, Array, Array, Array | None]:
     """What a policy sees on the reviews [C, B], beside its stock: features, regressors, demand rate, own."""
-    relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
-    known = Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
     when = jnp.clip(review, window.start, window.stop - 1)  # padding cycles lie outside the panel
     calendar = (window.phase, window.cycle)
     rows, regressors, rate = features(known, when, lead_time, window.period, calendar, config)

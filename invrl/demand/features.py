@@ -133,6 +133,15 @@ def shrunk(known: Known, trailing: Array, review: Array, days: int) -> Array:
     return (seen * trailing + prior) / (seen + prior)
 
 
+USUAL_DAYS = 28
+
+
+def usual_rate(known: Known, review: Array) -> Array:
+    """[C, B] units a day, the shrunken rate whatever `features` says: what worlds are made of, not inputs."""
+    trailing = trailing_mean(cumulative(known.demand), review, USUAL_DAYS)
+    return shrunk(known, trailing, review, USUAL_DAYS) * known.scale
+
+
 def cumulative(x: Array) -> Array:
     """[T+1, ...] sums of the days before each day."""
     return jnp.concatenate([jnp.zeros_like(x[:1]), jnp.cumsum(x, 0)])

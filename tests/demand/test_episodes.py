@@ -105,12 +105,25 @@ def test_initial_stock_is_on_hand_and_nothing_on_the_way(experiment: Any) -> Non
     assert all(not np.asarray(group.episode.initial[:, 1:]).any() for group in experiment.train.groups)
 
 
-def test_initial_stock_by_rule_is_the_protection_interval_of_mean_demand() -> None:
-    panel = coded_panel(initial_stock=None, lead_time=np.full(PAIRS, 3))
-    dataset = make_experiment(panel, *WORDS, "supply.initial_days=0.5", "features.level=mean").train
+def test_initial_stock_by_rule_is_the_protection_interval_of_demand() -> None:
+    sold = 10.0 * (1 + np.arange(PAIRS))
+    panel = coded_panel(demand=np.tile(sold, (DAYS, 1)), initial_stock=None, lead_time=np.full(PAIRS, 3))
+    dataset = make_experiment(panel, *WORDS, "supply.initial_days=0.5").train
     (stock,) = dataset.gather([group.episode.initial[:, 0] for group in dataset.groups])
-    # mean of 100 i + 1 .. 100 i + 20 is 100 i + 10.5; half of 3 + P days
-    np.testing.assert_allclose(stock, 0.5 * (3 + PERIODS) * (100 * np.arange(PAIRS) + 10.5), rtol=1e-6)
+    np.testing.assert_allclose(stock, 0.5 * (3 + PERIODS) * sold, rtol=1e-4)  # half of 3 + P days
+
+
+def test_what_a_policy_is_shown_moves_no_stock_at_the_start() -> None:
+    """The world is the same for all: only the unit a policy thinks in is another."""
+    panel = poisson_panel(40, 12)
+    found = []
+    for word in ("features.level=mean", "features.level=trailing", "features.long=3", "features.groups=[]"):
+        episodes = make_experiment(panel, *WORDS, "supply.lead_time=2", word).test.episodes
+        found.append([(np.asarray(e.initial), np.asarray(e.demand_rate)) for e in episodes])
+    for other in found[1:]:
+        for (stock, _), (same, _) in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(stock, same)
+    assert (found[0][0][1] != found[1][0][1]).any()
 
 
 @pytest.mark.parametrize("history_days", [0, 14])
