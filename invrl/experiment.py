@@ -50,7 +50,9 @@ class Experiment:
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)
         _check_forecasts(self.panel, train)
-        self.normaliser = normaliser or fit_normaliser(self.panel, train.pairs, self.training_days)
+        self.normaliser = normaliser or fit_normaliser(
+            self.panel, train.pairs, self.training_days, self.scale("train")[0]
+        )
 
     @cached_property
     def forecasts(self) -> dict[tuple[float, ...], str]:

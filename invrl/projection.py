@@ -69,6 +69,9 @@ def expected_lost(seen: Observation, demand: Array) -> Array:
     return carry[-1]
 
 
+LEAST = 1e-30
+"""Least variance, units squared: far below any unit of demand, as only a demand of 0 has none."""
+
 UNROLLED = 5
 """Days of lead time worked off in a row: a loop costs time at short lead times, none costs more at long
 ones, where the compiler works out early days again for each later one."""
@@ -86,7 +89,7 @@ def leftover(on_hand: Array, demand: Array, variance: Array) -> tuple[Array, Arr
 
 def _leftover(on_hand: Array, demand: Array, variance: Array) -> tuple[Array, Array, Array, Array]:
     """Mean and variance of max(X, 0) without that bound, the share of X above 0, the density of X at 0."""
-    net, each = on_hand - demand, lax.rsqrt(jnp.maximum(variance, 1e-12))
+    net, each = on_hand - demand, lax.rsqrt(jnp.maximum(variance, LEAST))
     z = net * each
     above = 0.5 + 0.5 * lax.erf(z * 0.5**0.5)
     density = each * jnp.exp(-0.5 * z * z) * (2 * jnp.pi) ** -0.5

@@ -68,8 +68,8 @@ class Supply:
     unmet: Literal["lost", "backlog"] = "lost"
     """What happens to demand beyond the stock."""
     initial_days: Annotated[float, "protection intervals of demand"] = 1.0
-    """Stock on hand at the start, in protection intervals (lead time + review period) of recent demand; the same
-    whatever `[features]` shows to a policy."""
+    """Stock on hand at the start, in protection intervals (lead time + review period) of recent demand;
+    the same whatever `[features]` shows to a policy."""
     max_order: Annotated[float, "days of demand"] = 60.0
     """Largest order, in days of mean demand."""
     max_position: Annotated[float, "days of demand"] = 120.0

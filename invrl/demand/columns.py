@@ -29,6 +29,7 @@ class Columns(NamedTuple):
     counts: Array | None = None  # [T, B] bool: the day is measured; None: every day
     listed: Array | None = None  # [T, B] bool: orders may be placed; None: every day
     forecasts: Array | None = None  # [T, M, B] units a day, NaN where there is none; None: M is 0
+    typical: Array | None = None  # [B] units a day, the scale of the training pair in the middle; None: 1
 
 
 def columns_of(
@@ -64,4 +65,5 @@ def columns_of(
         None if known is None else take(known),
         None if listed is None else take(listed),
         np.stack([take(x) for x in panel.forecasts.values()], -2) if panel.forecasts else None,
+        np.full(index.shape, normaliser.typical, np.float32),
     )  # fmt: skip

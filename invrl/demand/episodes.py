@@ -248,7 +248,8 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
 
 def _known(columns: Columns) -> Known:
     relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
-    return Known(relative, columns.ahead, columns.static, columns.scale, columns.spread)
+    typical = 1.0 if columns.typical is None else columns.typical
+    return Known(relative, columns.ahead, columns.static, columns.scale, columns.spread, typical)
 
 
 def _inputs(

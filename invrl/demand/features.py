@@ -26,7 +26,7 @@ GROUPS = {
     "calendar": "day of the week; week or month of the year",
     "today": "known-ahead columns on the review day",
     "coming": "known-ahead columns, mean over the protection interval",
-    "supply": "lead time, review period, demand scale, variability",
+    "supply": "lead time, review period, demand scale against the middle pair's, variability",
     "static": "numeric attributes of the pair",
 }
 
@@ -38,13 +38,19 @@ class Normaliser(struct.PyTreeNode):
     ahead_sd: np.ndarray  # [Ka]
     static_mean: np.ndarray  # [Ks]
     static_sd: np.ndarray  # [Ks]
+    typical: np.ndarray | float = 1.0  # [] units a day; 1 in runs of before it was fitted
 
 
-def fit_normaliser(panel: Panel, pairs: np.ndarray, days: slice) -> Normaliser:
-    """Column means and deviations over the training pairs and days."""
+def fit_normaliser(panel: Panel, pairs: np.ndarray, days: slice, scale: np.ndarray) -> Normaliser:
+    """Column means and deviations over the days and those of the training pairs that sold on them.
+
+    `scale` [N], the pairs' mean daily demand, gives the middle that sizes of pairs are told from.
+    """
+    sold = panel.demand[days][:, pairs].any(0)
+    pairs = pairs[sold] if sold.any() else pairs
     ahead = [column[days][:, pairs] for column in panel.ahead.values()]
     static = list(numeric_static(panel)[:, pairs])
-    return Normaliser(*_moments(ahead), *_moments(static))
+    return Normaliser(*_moments(ahead), *_moments(static), np.median(scale[pairs]).astype(np.float32))
 
 
 def _moments(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -67,6 +73,7 @@ class Known(NamedTuple):
     static: Array  # [Ks, B] standardised
     scale: Array  # [B] units a day
     spread: Array  # [B] units a day
+    typical: Array | float = 1.0  # [B] units a day, the scale of the training pair in the middle
 
 
 def features(
@@ -213,6 +220,6 @@ def _mean_ahead(columns: Array, day: Array, length: Array) -> Array:
 
 
 def _supply(known: Known, lead_time: Array, period: int, review: Array) -> list[Array]:
-    rows = [jnp.log(known.scale) / 3.0, known.spread / known.scale / 2.0]
+    rows = [jnp.log(known.scale / known.typical) / 3.0, known.spread / known.scale / 2.0]
     constant = [jnp.broadcast_to(row, review.shape) for row in rows]
     return [lead_time / 7.0, jnp.full(review.shape, period / 7.0), *constant]

@@ -45,6 +45,7 @@ class Facts(NamedTuple):
     review_period: np.ndarray  # [B] days
     pair: np.ndarray  # [B] index into the panel, -1 for none
     flags: np.ndarray  # [B] int, sums of `BIT`
+    typical: np.ndarray  # [B] units a day, scale of the training pair in the middle
     forecasts: np.ndarray | None = None  # [M, B] units a day, own forecasts, NaN where there is none
 
 
@@ -78,7 +79,7 @@ class Sources(NamedTuple):
         flags |= 0 if own is None else np.where(np.isnan(own).any(0), BIT["missing_forecast"], 0)
         return Facts(
             np.where(unknown, scale, history), scale, spread, static, coming, self._regressors(state, pair),
-            lead_time, review_period, pair, flags, own,
+            lead_time, review_period, pair, flags, np.full(len(pair), self.catalogue.normaliser.typical), own,
         )  # fmt: skip
 
     def _history(self, state: State, pair: np.ndarray) -> np.ndarray:
@@ -96,7 +97,7 @@ class Sources(NamedTuple):
         count = (~np.isnan(history)).sum(0)
         mean = np.nansum(history, 0) / np.maximum(count, 1)
         deviation = np.sqrt(np.nansum((history - mean) ** 2, 0) / np.maximum(count, 1))
-        own = np.where(count > 0, np.maximum(mean, 1 / np.maximum(count, 1)), prior)
+        own = np.where(mean > 0, mean, prior / (count + 1))  # known days without a sale: one of the prior
         scale = _first(state.numbers.get("mean_demand"), np.where(pair >= 0, self.catalogue.scale[pair], own))
         few = np.where(count > 1, deviation, self.priors.variation * scale)
         spread = _first(state.numbers.get("sd_demand"), np.where(pair >= 0, self.catalogue.spread[pair], few))

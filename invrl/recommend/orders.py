@@ -176,6 +176,7 @@ class Desk:
             initial_stock=state.on_hand[index],
             scale=facts.scale[index],
             spread=facts.spread[index],
+            typical=facts.typical[index].astype(np.float32),
             weight=np.ones(index.size, np.float32),
             forecasts=None if facts.forecasts is None else facts.forecasts[None, :, index],
         )

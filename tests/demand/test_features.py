@@ -234,10 +234,6 @@ WORDS = (
 )  # fmt: skip
 
 
-LOG_SCALE_ROW = 4 + 2 + 2 + 2 + 2 + 2
-"""Third of the group `supply`."""
-
-
 def full_panel(**changes: Any) -> Panel:
     rng = np.random.default_rng(1)
     shape = (70, 3)
@@ -280,20 +276,19 @@ def test_later_days_change_no_feature_of_earlier_reviews(plain: Any) -> None:
 def test_features_do_not_depend_on_the_unit_of_demand(plain: Any) -> None:
     tenfold = make_experiment(full_panel(demand=10 * plain.panel.demand), *WORDS)
     one, ten = episode(plain, "train"), episode(tenfold, "train")
-    expected = one.features.copy()
-    expected[:, LOG_SCALE_ROW] += math.log(10) / 3
-    np.testing.assert_allclose(ten.features, expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(ten.features, one.features, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(ten.regressors, 10 * one.regressors, rtol=1e-4)
 
 
 def test_columns_are_standardised_on_the_training_pairs_and_days(plain: Any) -> None:
     panel = plain.panel
-    normaliser = fit_normaliser(panel, np.array([0, 2]), slice(0, 40))
+    normaliser = fit_normaliser(panel, np.array([0, 2]), slice(0, 40), np.array([1.0, 7.0, 3.0]))
     promotion = panel.ahead["promotion"][:40][:, [0, 2]]
     np.testing.assert_allclose(normaliser.ahead_mean, [promotion.mean(), 0], rtol=1e-5)
     np.testing.assert_allclose(normaliser.ahead_sd, [promotion.std(), 1], rtol=1e-5)  # constant: only centred
     np.testing.assert_allclose(normaliser.static_mean, [0.35], rtol=1e-5)  # (0.1 + 0.6) / 2; text is left out
     np.testing.assert_allclose(normaliser.static_sd, [0.25], rtol=1e-5)
+    assert normaliser.typical == 2.0  # the middle of 1 and 3
 
 
 def test_weekday_of_the_panel_s_first_day() -> None:

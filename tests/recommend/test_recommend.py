@@ -279,3 +279,24 @@ def test_explain_adds_up(setting, tmp_path):
     text = "\n".join(found["text"])
     for word in ("inventory position", "lead time", "demand rate", "orders up to", "days of expected demand"):
         assert word in text
+
+
+def test_orders_have_no_unit(tmp_path):
+    """Thousandths of everything: orders of a thousandth, for known pairs, new ones, and one that never sold."""
+    found = []
+    for unit in (1.0, 1e-3):
+        folder = tmp_path / f"{unit:g}"
+        folder.mkdir()
+        panel = shop.shop_panel()
+        run, _ = shop.make_run(folder, panel=replace(panel, demand=panel.demand * np.float32(unit)))
+        names = {
+            "sku": ["S0", "new", "newer"],
+            "warehouse": ["north", "west", "west"],
+            "lead_time": [1, 3, 3],
+        }
+        known = np.array([[3.0, 5.0, 0.0]]) * np.array([1, 0, 2, 4] * 7)[:, None] * unit
+        rows = names | {"on_hand": [unit, 0.0, 0.0], "review_period": [3, 3, 3]}
+        rows |= {f"demand_{k + 1}": known[k].astype(np.float32) for k in range(28)}
+        found.append(order(run, shop.write(folder / "state.parquet", rows), folder / "orders.parquet"))
+    assert (found[0]["order"][:2] > 0).all()
+    np.testing.assert_allclose(1e3 * found[1]["order"], found[0]["order"], rtol=1e-3)
