@@ -282,7 +282,7 @@ def test_explain_adds_up(setting, tmp_path):
 
 
 def test_orders_have_no_unit(tmp_path):
-    """Thousandths of everything: orders of a thousandth, for known pairs, new ones, and one that never sold."""
+    """A thousandth of everything is a thousandth of the order, for known pairs, new ones and dead ones."""
     found = []
     for unit in (1.0, 1e-3):
         folder = tmp_path / f"{unit:g}"
