@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from functools import cache, cached_property
 
 import numpy as np
 
 from invrl import registry
 from invrl.algorithms.contract import Problem
+from invrl.baselines.contract import SEEN, features_of
+from invrl.baselines.search import Outlook
 from invrl.config.schema import Config
 from invrl.demand import masks
 from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_dataset
@@ -43,6 +47,7 @@ class Experiment:
         parts: dict[str, Part] | None = None,
     ):
         self.config = config
+        self.features = features_of(config)
         self.devices = devices
         self.panel = with_forecasts(with_supply(panel, config.supply), config.data)
         parts = parts or split(panel.pairs, panel.days, config.split)
@@ -55,8 +60,8 @@ class Experiment:
         )
 
     @cached_property
-    def forecasts(self) -> dict[tuple[float, ...], str]:
-        """Prices -> the incumbents' forecast that was best with them; filled by `scoring.results`."""
+    def outlooks(self) -> dict[tuple[float, ...], Outlook]:
+        """Prices -> by what incumbents did best with them; filled by `scoring.incumbents`."""
         return {}
 
     def known_days(self, name: str) -> slice:
@@ -74,6 +79,15 @@ class Experiment:
         """[T, N] units, what a part's features see of demand where some days are masked."""
         found = masks.filled(self.panel, self.known_days(name))
         return None if found is self.panel.demand else found
+
+    @cached_property
+    def incumbents(self) -> Experiment:
+        """The same experiment as an incumbent sees it: its forecasts in place of a network's features."""
+        other = copy(self)
+        other.features = replace(self.features, groups=SEEN)
+        for made in ("train", "feed", "validation", "test", "policy"):
+            other.__dict__.pop(made, None)
+        return self if other.features == self.features else other
 
     @cached_property
     def weight(self) -> np.ndarray:
@@ -112,14 +126,14 @@ class Experiment:
         """The episodes of `train`, `validation` or `test`, or of a piece of them."""
         return make_dataset(
             self.panel, self.parts[name], self.scale(name), self.normaliser,
-            self.config.supply, self.config.features, self.weight,
+            self.config.supply, self.features, self.weight,
             devices=self.devices, piece=piece, seen=self.seen(name),
         )  # fmt: skip
 
     @cache  # noqa: B019
     def bytes_per_pair(self, name: str) -> int:
         """Memory of an episode of a part, with what it is built from."""
-        return bytes_per_pair(self.panel, self.parts[name], self.normaliser, self.config.features)
+        return bytes_per_pair(self.panel, self.parts[name], self.normaliser, self.features)
 
     @cache  # noqa: B019
     def pieces(self, name: str) -> int:
@@ -179,7 +193,7 @@ class Experiment:
     def policy(self) -> Policy:
         head = weighing(registry.get("head", self.config.reg), tuple(self.panel.forecasts))
         part = self.parts["train"]
-        _, episode = episode_shapes(self.panel, part, self.normaliser, self.config.features)
+        _, episode = episode_shapes(self.panel, part, self.normaliser, self.features)
         return make_policy(self.config.network, head, episode.features.shape[-2], episode.initial.shape[-2])
 
     @property

@@ -145,6 +145,7 @@ SMALL = (
     "data.source=retail", "data.options.pairs=24", "data.options.days=70", "data.options.seed=3",
     "split.validation_days=10", "split.test_days=10", "split.warmup_days=7", "network.hidden=[8]",
     "train.updates=30", "train.evaluate_every=5", "train.patience=0", "evaluation.bootstrap=50",
-    "baseline.beside=['incumbent']", "ddpg.hidden=[8]", "ddpg.gradient_steps=2", "ddpg.minibatch=16",
+    "baseline.beside=['incumbent']", "baseline.forecast=mean",
+    "baseline.distribution=normal", "ddpg.hidden=[8]", "ddpg.gradient_steps=2", "ddpg.minibatch=16",
     "ddpg.critic_warmup=4", "ppo.hidden=[8]", "ppo.epochs=1", "ppo.minibatch=64",
 )  # fmt: skip

@@ -5,15 +5,15 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from invrl.baselines.contract import Z_AXIS, Baseline, level
+from invrl.baselines.contract import Z_AXIS, Baseline, Numbers, level
 from invrl.simulator import Observation
 
 
-def order(numbers: Array, demand: Array, seen: Observation) -> Array:
+def order(numbers: Numbers, demand: Array, seen: Observation) -> Array:
     """The incumbent's order, at most c review periods of expected demand."""
-    z, c = numbers
+    z, c, distribution = numbers
     cap = c * demand * seen.review_period
-    return jnp.clip(level(z, demand, seen) - seen.position, 0.0, cap)
+    return jnp.clip(level(z, distribution, demand, seen) - seen.position, 0.0, cap)
 
 
 CAPPED_BASE_STOCK = Baseline((Z_AXIS, (0.8, 3.0, 12)), order, has_safety_factor=True)

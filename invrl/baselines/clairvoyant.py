@@ -13,7 +13,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from invrl.baselines.contract import Baseline
+from invrl.baselines.contract import Baseline, Numbers
 from invrl.simulator import Episode, Observation
 
 CRUMB = 0.01
@@ -39,7 +39,7 @@ def with_hindsight(episode: Episode, unmet: str) -> Episode:
     return episode.replace(features=jnp.concatenate([coming, served[:, None], least[:, None]], 1))
 
 
-def order(numbers: Array, demand: Array, seen: Observation) -> Array:
+def order(numbers: Numbers, demand: Array, seen: Observation) -> Array:
     """What will be missing on the days that this order serves, and a crumb."""
     *coming, served, least = seen.features
     stock = seen.inventory[0]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from jax import Array
 
-from invrl.baselines.contract import Baseline
+from invrl.baselines.contract import Baseline, Numbers
 from invrl.simulator import Observation
 
 
-def order(numbers: Array, demand: Array, seen: Observation) -> Array:
+def order(numbers: Numbers, demand: Array, seen: Observation) -> Array:
     """c review periods of mean demand."""
     return numbers[0] * seen.scale * seen.review_period
 
 
-CONSTANT = Baseline(((0.5, 1.5, 41),), order)
+CONSTANT = Baseline(((0.5, 1.5, 41),), order, prepare=lambda episode, unmet: episode)

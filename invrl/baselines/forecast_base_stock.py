@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from invrl.baselines.contract import Z_AXIS, Baseline, base_stock
+from invrl.baselines.contract import Z_AXIS, Baseline, Numbers, base_stock
 from invrl.simulator import Observation
 
 
-def order(numbers: Array, demand: Array, seen: Observation) -> Array:
+def order(numbers: Numbers, demand: Array, seen: Observation) -> Array:
     """max(forecast * (L + P) + z * sd * sqrt(L + P) - inventory position, 0)."""
     return jnp.maximum(base_stock(numbers, demand, seen) - seen.position, 0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from invrl.baselines.contract import Z_AXIS, Baseline, base_stock
+from invrl.baselines.contract import Z_AXIS, Baseline, Numbers, base_stock
 from invrl.projection import with_expected_lost
 from invrl.simulator import Observation
 
@@ -15,7 +15,7 @@ def counted(demand: Array, seen: Observation) -> Array:
     return with_expected_lost(seen, demand)
 
 
-def order(numbers: Array, demand: Array, seen: Observation) -> Array:
+def order(numbers: Numbers, demand: Array, seen: Observation) -> Array:
     """The incumbent's order, less the sales that are expected to be lost before it arrives."""
     return jnp.maximum(base_stock(numbers, demand, seen) - counted(demand, seen), 0.0)
 

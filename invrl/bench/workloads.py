@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from invrl import registry
 from invrl.algorithms.contract import Problem, compiled
-from invrl.baselines.contract import FORECASTS
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.config.schema import Config, Network
 from invrl.demand.columns import Columns
@@ -28,7 +28,7 @@ from invrl.policies.network import Policy, make_policy
 from invrl.recommend import orders
 from invrl.recommend.orderer import network_orderer
 from invrl.scoring.rules import Rule, classical, learned, make_simulate
-from invrl.simulator import Episode
+from invrl.simulator import Action, Episode, Observation
 
 FEATURES = 8
 """Rows of features that the network sees beside the inventory."""
@@ -107,9 +107,13 @@ def _bytes(dataset: Dataset, *more: str) -> float:
 def base_stock(dataset: Dataset, config: Config) -> Work:
     """Forward rollout of a base-stock policy at one safety factor."""
     rule = classical(INCUMBENT, config)
-    numbers = np.array([[1.0], [FORECASTS.index("mean")]], np.float32)
-    simulate = make_simulate(Rule(lambda z, _, seen: rule.act(None, z, seen)), config)
-    return Work(lambda: simulate(numbers, dataset), 0.0, _bytes(dataset))
+    normal, mean = 0, 0  # of the one forecast that it is given here
+
+    def act(z: Array, _: Any, seen: Observation) -> Action:
+        return rule.act(None, (z, normal, mean), seen)
+
+    simulate = make_simulate(Rule(act, lambda e: e.replace(features=e.regressors[:, :1])), config)
+    return Work(lambda: simulate(jnp.float32(1.0), dataset), 0.0, _bytes(dataset))
 
 
 def network(dataset: Dataset, config: Config) -> Work:

@@ -151,10 +151,15 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     say(f"vs it: the objective of {main} against the row's, paired", "dim")
     say("at equal SR: turnover against it, its safety stock moved to the same stockout rate", "dim")
     if content["strongest"]:
-        forecast = f", all with the forecast `{content['forecast']}`" if content["forecast"] else ""
-        say(f"the incumbent to beat, chosen on validation: {content['strongest']}{forecast}", "dim")
+        say(f"the incumbent to beat, chosen on validation: {content['strongest']}{_outlook(content)}", "dim")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
+
+
+def _outlook(content: dict[str, Any]) -> str:
+    if "forecast" not in content:
+        return ""
+    return f", all by the forecast `{content['forecast']}` and {content['distribution']} quantiles"
 
 
 def _row(name: str, split: dict[str, Any], main: str) -> dict[str, Any]:

@@ -179,9 +179,15 @@ class Baseline:
 
     per_pair: bool = False
     """Best grid point for each pair by itself, instead of one for all pairs."""
-    forecast: Literal["search", "forecast", "short", "long", "mean", "shrunk"] = "search"
+    forecast: Literal[
+        "search", "forecast", "short", "long", "mean", "shrunk", "ses", "croston", "sba", "tsb"
+    ] = "search"
     """What an incumbent takes as the coming demand: the forecast by weekday, a trailing mean, the mean of the
-    training days, or the unit of `features.level`; `search` takes the best on the validation part."""
+    training days, the unit of `features.level`, simple exponential smoothing, or Croston's method and its
+    kin for rare demand; `search` takes the best on the validation part."""
+    distribution: Literal["search", "normal", "negbin", "poisson", "empirical"] = "search"
+    """What a level is a quantile of: a normal, negative binomial or Poisson distribution about the forecast,
+    or the pair's own past demand over protection intervals; `search` takes the best on validation."""
     beside: tuple[str, ...] = ("incumbent", "capped_base_stock", "projected_level", "clairvoyant")
     """Incumbents scored beside every trained policy."""
 

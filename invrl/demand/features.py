@@ -17,6 +17,8 @@ from jax import Array
 
 from invrl.config.schema import Features
 from invrl.demand.panel import Panel
+from invrl.demand.quantiles import interval_quantiles
+from invrl.demand.smoothing import smoothed
 from invrl.errors import InvrlError, nearest
 
 GROUPS = {
@@ -27,6 +29,8 @@ GROUPS = {
     "today": "known-ahead columns on the review day",
     "coming": "known-ahead columns, mean over the protection interval",
     "supply": "lead time, review period, demand scale against the middle pair's, variability",
+    "smoothed": "expected demand by exponential smoothing, Croston, SBA and TSB",
+    "quantiles": "quantiles of the pair's own past demand over the protection interval",
     "static": "numeric attributes of the pair",
 }
 
@@ -118,6 +122,8 @@ def features(
         "coming": lambda: list(_mean_ahead(known.ahead, review, lead_time + period)),
         "supply": lambda: _supply(known, lead_time, period, review),
         "static": lambda: [jnp.broadcast_to(row, review.shape) for row in known.static],
+        "smoothed": lambda: [row / rate for row in _smoothed(known, review)],
+        "quantiles": lambda: [row / rate for row in _quantiles(known, lead_time, period, review)],
     }  # fmt: skip
     rows = [row for name in config.groups for row in groups[name]()]
     stacked = jnp.stack(rows, 1) if rows else jnp.zeros((review.shape[0], 0, review.shape[1]))
@@ -223,3 +229,12 @@ def _supply(known: Known, lead_time: Array, period: int, review: Array) -> list[
     rows = [jnp.log(known.scale / known.typical) / 3.0, known.spread / known.scale / 2.0]
     constant = [jnp.broadcast_to(row, review.shape) for row in rows]
     return [lead_time / 7.0, jnp.full(review.shape, period / 7.0), *constant]
+
+
+def _smoothed(known: Known, review: Array) -> list[Array]:
+    return smoothed(known.demand, known.spread / known.scale, review)
+
+
+def _quantiles(known: Known, lead_time: Array, period: int, review: Array) -> list[Array]:
+    length = lead_time[0].astype(jnp.int32) + period
+    return interval_quantiles(known.demand, known.spread / known.scale, review, length, lead_time + period)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from invrl import registry
-from invrl.config.schema import Split, Supply
+from invrl.config.schema import Features, Split, Supply
 from invrl.demand.episodes import Dataset, Group, make_dataset
 from invrl.demand.splits import Part
 from invrl.devices import placement
@@ -38,6 +38,7 @@ class Policy(NamedTuple):
     rule: Rule
     shared: Any
     own: np.ndarray | None
+    sees: Features
 
 
 WARMUP = 28
@@ -56,12 +57,12 @@ def incumbent(experiment: Experiment, shift: float = 0.0) -> Policy:
     numbers = results.fit_baseline(experiment, "incumbent", prices(experiment.config.objective))
     rule = classical(registry.get("baseline", "incumbent"), experiment.config)
     numbers = np.concatenate([numbers[:1] + np.float32(shift), numbers[1:]])
-    return Policy(rule, None, numbers)
+    return Policy(rule, None, numbers, experiment.incumbents.features)
 
 
 def trained(run: Run, experiment: Experiment) -> Policy:
     """A finished run's policy; the experiment has the run's config."""
-    return Policy(*session.restore(run, experiment))
+    return Policy(*session.restore(run, experiment), experiment.features)
 
 
 class Days(NamedTuple):
@@ -90,13 +91,17 @@ def rehearsal(
     days, panel = design.before + design.after, experiment.panel
     _check_size(experiment, design, warmup)
     part = Part(np.arange(panel.pairs), panel.days - days - warmup, panel.days - days, panel.days)
-    dataset = make_dataset(
-        panel, part, experiment.scale("test"), experiment.normaliser,
-        experiment.config.supply, experiment.config.features, experiment.weight, seen=experiment.seen("test"),
-    )  # fmt: skip
+    seen = [
+        make_dataset(
+            panel, part, experiment.scale("test"), experiment.normaliser,
+            experiment.config.supply, policy.sees, experiment.weight, seen=experiment.seen("test"),
+        )
+        for policy in (old, new)
+    ]  # fmt: skip
+    dataset = seen[0]
     run = _runner(experiment.config.supply, old, new)
     never, *switched = (
-        _dense(experiment, dataset, part, run(dataset, _switches(experiment, dataset, part, start)))
+        _dense(experiment, dataset, part, run(seen, _switches(experiment, dataset, part, start)))
         for start in (days, *wave_starts(design))
     )
     gain = [
@@ -136,17 +141,21 @@ def _check_size(experiment: Experiment, design: Design, warmup: int) -> None:
 
 
 def _runner(supply: Supply, old: Policy, new: Policy) -> Any:
-    """A function (dataset, switches) -> per group ([blocks, C, P, B] inventory, sales)."""
+    """A function (the data as each policy sees them, switches) -> per group ([blocks, C, P, B] inventory,
+    sales)."""
 
     @partial(jax.jit, static_argnums=3)
-    def run(shared: Any, episode: Any, given: Any, devices: int) -> Any:
+    def run(shared: Any, episodes: Any, given: Any, devices: int) -> Any:
         def block(shared: Any, given: Any) -> Any:
-            episode, mine, switched = given
+            episodes, mine, switched = given
+            episode = episodes[0]
+            views = [p.rule.prepare(e).features for p, e in zip((old, new), episodes, strict=True)]
 
-            def act(seen: Any, switched: Any) -> Action:
+            def act(seen: Any, given: Any) -> Action:
+                switched, views = given
                 orders = [
-                    policy.rule.act(params, own, seen).order
-                    for policy, params, own in zip((old, new), shared, mine, strict=True)
+                    policy.rule.act(params, own, seen._replace(features=view)).order
+                    for policy, params, own, view in zip((old, new), shared, mine, views, strict=True)
                 ]
                 order = jnp.where(switched, orders[1], orders[0])
                 return Action(rounded(order, supply, cap(seen.position, episode)), order[None])
@@ -155,17 +164,18 @@ def _runner(supply: Supply, old: Policy, new: Policy) -> Any:
                 return jnp.maximum(settled(days, seen.scale).inventory, 0.0), days.sales
 
             tally = lambda day: ()
-            return rollout(act, episode, tally, unmet=supply.unmet, inputs=switched, record=record)[1]
+            inputs = switched, views
+            return rollout(act, episode, tally, unmet=supply.unmet, inputs=inputs, record=record)[1]
 
-        return placement.map_blocks(block, shared, (episode, *given), devices)
+        return placement.map_blocks(block, shared, (episodes, *given), devices)
 
-    def everywhere(dataset: Dataset, switches: list[np.ndarray]) -> list[Any]:
+    def everywhere(seen: list[Dataset], switches: list[np.ndarray]) -> list[Any]:
         found = []
-        for group, switched in zip(dataset.groups, switches, strict=True):
+        for group, other, switched in zip(seen[0].groups, seen[1].groups, switches, strict=True):
             shared = placement.replicate((old.shared, new.shared), group.devices)
             mine = tuple(own_blocks(group, policy.own) for policy in (old, new))
             given = mine, placement.put(switched, group.devices)
-            found.append(jax.device_get(run(shared, group.episode, given, group.devices)))
+            found.append(jax.device_get(run(shared, (group.episode, other.episode), given, group.devices)))
         return found
 
     return everywhere

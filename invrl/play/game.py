@@ -114,8 +114,9 @@ def play(runs: Sequence[Run], request: Request) -> Game:
     experiment = Experiment(config, known, load_normaliser(first), parts=parts)
     rules = {run.name: restore(run, experiment) for run in runs}
     rules |= {name: (rule, None, own) for name, (rule, own) in incumbents_beside(first, experiment).items()}
+    views = {name: experiment if own is None else experiment.incumbents for name, (*_, own) in rules.items()}
     rows = {
-        name: trace.trace(experiment, _calendar(rule, request.orders), shared, own, "test")
+        name: trace.trace(views[name], _calendar(rule, request.orders), shared, own, "test")
         for name, (rule, shared, own) in rules.items()
     }
     costs = {name: _costs(experiment, found) for name, found in rows.items()}

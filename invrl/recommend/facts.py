@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from invrl import registry
 from invrl.config.schema import Config
 from invrl.demand.features import WEEKS
 from invrl.errors import InvrlError
@@ -159,8 +160,14 @@ def _first(given: np.ndarray | None, other: np.ndarray) -> np.ndarray:
 
 
 def history_days(config: Config) -> int:
-    """Days before the date that the features look at."""
+    """Days before the date that the features look at; an incumbent's smooth over all of them."""
+    if config.algo in registry.BASELINES:
+        return HISTORY
     return max(config.features.short, config.features.long, 7 * WEEKS)
+
+
+HISTORY = 728
+"""Days, two years: what was longer ago has no weight left in any smoothing."""
 
 
 def check_history(layout: Layout, catalogue: Catalogue, dated: bool) -> None:

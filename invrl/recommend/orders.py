@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from invrl.baselines.contract import expected_demand
+from invrl.baselines.contract import features_of
+from invrl.baselines.forecasts import expected_demand
 from invrl.config.schema import Config
 from invrl.demand import timestep
 from invrl.demand.columns import Columns
@@ -70,7 +71,7 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
     """The orders of one block: an episode of one review, at the state as it is."""
     past = jnp.zeros((window.start, *block.columns.ahead.shape[1:]))
     columns = block.columns._replace(ahead=jnp.concatenate([past, block.columns.ahead]))
-    episode = orderer.rule.prepare(build_episode(columns, window, config.supply, config.features))
+    episode = orderer.rule.prepare(build_episode(columns, window, config.supply, features_of(config)))
     episode = episode.replace(max_order=jnp.minimum(episode.max_order, block.maximum))
     seen = _observe(episode, block.inventory, config.supply.unmet)
     action = orderer.rule.act(shared, block.own, seen)
@@ -91,7 +92,7 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
         level=level,
         lost=counted - seen.position,
         raw=action.raw,
-        expected=expected_demand(seen, "forecast"),
+        expected=expected_demand(seen),
         regressors=seen.regressors,
         weighed=orderer.weighed(seen) if orderer.weighed else jnp.full_like(action.raw, jnp.nan),
     )

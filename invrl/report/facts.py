@@ -80,7 +80,7 @@ class Facts:
             return self.experiment
         mine = self.experiment
         other = Experiment(run.config, mine.panel, session.load_normaliser(run))
-        if other.config.features == mine.config.features:  # then the episodes are the same: make them once
+        if other.features == mine.features:  # then the episodes are the same: make them once
             for name in ("train", self.split):
                 other.__dict__[name] = getattr(mine, name)
         return other
@@ -141,7 +141,7 @@ def narrowed(experiment: Experiment, split: str, pairs: np.ndarray) -> Experimen
         pairs: indices into the panel.
     """
     few = copy(experiment)
-    for name in (*PARTS, "policy"):
+    for name in (*PARTS, "policy", "incumbents"):
         few.__dict__.pop(name, None)
     train = experiment.parts["train"]
     few.parts = experiment.parts | {

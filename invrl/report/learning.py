@@ -178,7 +178,7 @@ def _rival_objectives(facts: Facts, name: str) -> dict[str, float]:
     rule = classical(registry.get("baseline", name), facts.experiment.config)
     splits = facts.content["splits"]
     return {
-        "training": _on_training(facts.experiment, rule, None, facts.numbers[name]),
+        "training": _on_training(facts.experiment.incumbents, rule, None, facts.numbers[name]),
         "validation": splits["validation"]["policies"][name]["objective"][0],
         "test": splits["test"]["policies"][name]["objective"][0],
     }

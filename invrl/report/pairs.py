@@ -74,7 +74,7 @@ def traces(facts: Facts, pairs: np.ndarray) -> tuple[Columns, Columns | None]:
     if facts.rival is None or facts.rival.name not in facts.numbers:
         return mine, None
     rule = classical(registry.get("baseline", facts.rival.name), everyone.config)
-    return mine, trace(few, rule, None, facts.numbers[facts.rival.name], facts.split)
+    return mine, trace(few.incumbents, rule, None, facts.numbers[facts.rival.name], facts.split)
 
 
 def _of(columns: Columns, sku: Any, warehouse: Any) -> Columns:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from invrl.baselines.contract import expected_demand
+from invrl.baselines.forecasts import expected_demand
 from invrl.charts import svg
 from invrl.charts.svg import Frame, Scale
 from invrl.devices import placement
@@ -80,7 +80,7 @@ def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decis
                 return action._replace(order=rounded(action.order, supply, cap(seen.position, episode)))
 
             def record(seen, action, days):
-                expected = expected_demand(seen, "forecast") * seen.protection
+                expected = expected_demand(seen) * seen.protection
                 recent = seen.demand_rate * seen.protection
                 return seen.position, action.order, action.raw, expected, recent, seen.lead_time
 

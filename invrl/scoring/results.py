@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from invrl import registry
 from invrl.baselines import search
-from invrl.baselines.contract import FORECASTS
+from invrl.baselines.forecasts import FORECASTS, METHODS, variants
+from invrl.baselines.levels import DISTRIBUTIONS
+from invrl.baselines.search import Outlook
+from invrl.demand.episodes import Dataset
 from invrl.experiment import Experiment
 from invrl.metrics import Prices
 from invrl.scoring.intervals import estimate, weighted_means
@@ -31,43 +35,74 @@ def score_policy(
 
 def fit_baseline(experiment: Experiment, name: str, price: Prices) -> np.ndarray:
     """[k, N] an incumbent's numbers for every pair of the panel, tuned on the training part."""
-    forecast: str = experiment.config.baseline.forecast
-    if forecast == "search":
-        has_forecast = registry.get("baseline", name).has_safety_factor
-        forecast = best_forecast(experiment, price) if has_forecast else FORECASTS[0]
-    return _fitted(experiment, name, price, forecast)
-
-
-def best_forecast(experiment: Experiment, price: Prices) -> str:
-    """The forecast with which the base-stock incumbent, tuned on training days, does best on validation."""
-    known = experiment.forecasts
-    key = tuple(float(x) for x in price)
-    if key not in known:
-        config = experiment.config
-        config = replace(config, objective=priced_for(config, float(price.stockout)))
-        simulate = make_simulate(classical(registry.get("baseline", "incumbent"), config), config)
-        weight, data = experiment.weight_of("validation"), experiment.validation
-
-        def loss(forecast: str) -> float:
-            numbers = _fitted(experiment, "incumbent", price, forecast)[:, data.pairs]
-            return weighted_means(simulate(None, data, own=numbers), weight)["objective"]
-
-        known[key] = min(FORECASTS, key=loss)
-    return known[key]
-
-
-def _fitted(experiment: Experiment, name: str, price: Prices, forecast: str) -> np.ndarray:
-    baseline, config = registry.get("baseline", name), experiment.config
-    pieces = experiment.pieces("train") if config.baseline.per_pair and baseline.axes else 1
-    everyone = np.zeros((0, experiment.panel.pairs), np.float32)
-    for k in range(pieces):  # one set of numbers for all pairs is fitted on the first piece, an even sample
-        train = experiment.dataset("train", (k, pieces)) if pieces > 1 else experiment.train
-        numbers = search.fit(baseline, train, experiment.weight[train.pairs], price, config, forecast)
-        if numbers.shape[1] == 1:
-            return np.repeat(numbers, experiment.panel.pairs, axis=1)
-        everyone = everyone if k else np.zeros((len(numbers), experiment.panel.pairs), np.float32)
-        everyone[:, train.pairs] = numbers
+    baseline = registry.get("baseline", name)
+    outlook = best_outlook(experiment, price) if baseline.has_safety_factor else Outlook(FORECASTS[0])
+    if not (experiment.config.baseline.per_pair and baseline.axes):
+        numbers = _fitted(experiment, name, _sample(experiment), price, outlook).numbers
+        return np.repeat(numbers, experiment.panel.pairs, axis=1)
+    everyone = np.zeros((baseline.size, experiment.panel.pairs), np.float32)
+    pieces, seen = experiment.pieces("train"), experiment.incumbents
+    for train in [seen.train] if pieces == 1 else (seen.dataset("train", (k, pieces)) for k in range(pieces)):
+        everyone[:, train.pairs] = _fitted(experiment, name, train, price, outlook).numbers
     return everyone
+
+
+LOOK = 1 << 20
+"""Pair-days of training that one set of numbers for all pairs is tuned on: more are sampled evenly."""
+
+
+def _sample(experiment: Experiment) -> Dataset:
+    part = experiment.parts["train"]
+    pieces = max(experiment.pieces("train"), -(-part.pairs.size * part.stop // LOOK))
+    seen = experiment.incumbents
+    return seen.train if pieces == 1 else seen.dataset("train", (0, pieces))
+
+
+def best_outlook(experiment: Experiment, price: Prices) -> Outlook:
+    """The forecast and distribution with which base stock, tuned on training days, does best on validation.
+
+    A method's smoothing constant is chosen on training days; then the method, and with it the distribution,
+    on validation. What the config names is not searched.
+    """
+    key = tuple(float(x) for x in price)
+    if key not in experiment.outlooks:
+        experiment.outlooks[key] = _best_outlook(experiment, price)
+    return experiment.outlooks[key]
+
+
+def _best_outlook(experiment: Experiment, price: Prices) -> Outlook:
+    wanted = experiment.config.baseline
+    methods = METHODS if wanted.forecast == "search" else (wanted.forecast,)
+    kinds = tuple(DISTRIBUTIONS) if wanted.distribution == "search" else (wanted.distribution,)
+    if len(methods) == len(variants(methods[0])) == len(kinds) == 1:
+        return Outlook(methods[0], kinds[0])
+    config = experiment.config
+    config = replace(config, objective=priced_for(config, float(price.stockout)))
+    simulate = make_simulate(classical(registry.get("baseline", "incumbent"), config), config)
+    weight, data = experiment.weight_of("validation"), experiment.incumbents.validation
+    sample = _sample(experiment)
+
+    @cache
+    def fitted(outlook: Outlook) -> search.Fitted:
+        return _fitted(experiment, "incumbent", sample, price, outlook)
+
+    def loss(outlook: Outlook) -> float:
+        numbers = fitted(outlook).numbers
+        own = np.repeat(numbers[:, :1], data.pairs.size, axis=1)
+        return weighted_means(simulate(None, data, own=own), weight)["objective"]
+
+    def constant(method: str) -> Outlook:
+        return min((Outlook(name) for name in variants(method)), key=lambda outlook: fitted(outlook).cost)
+
+    best = min((constant(method) for method in methods), key=loss)
+    return min((best._replace(distribution=kind) for kind in kinds), key=loss)
+
+
+def _fitted(
+    experiment: Experiment, name: str, train: Dataset, price: Prices, outlook: Outlook
+) -> search.Fitted:
+    weight = experiment.weight[train.pairs]
+    return search.fit(registry.get("baseline", name), train, weight, price, experiment.config, outlook)
 
 
 def strongest(experiment: Experiment, policies: dict[str, Measures]) -> str | None:
@@ -82,7 +117,7 @@ def score_baseline(
 ) -> dict[str, Measures]:
     """split -> measures of an incumbent with the numbers [k, N]."""
     simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
-    datasets = {split: getattr(experiment, split) for split in splits}
+    datasets = {split: getattr(experiment.incumbents, split) for split in splits}
     return {split: simulate(None, data, own=numbers[:, data.pairs]) for split, data in datasets.items()}
 
 
@@ -94,7 +129,7 @@ def with_factor(
     Args:
         numbers: [k, N]; the first row is the safety factor.
     """
-    dataset = getattr(experiment, split)
+    dataset = getattr(experiment.incumbents, split)
     simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
     others = numbers[1:, dataset.pairs]
 

@@ -81,7 +81,7 @@ def evaluate(
     policies = {run.name: _measured(run, experiment, split, rule, shared, own)}
     if not own_data:
         for name, (other, numbers) in incumbents_beside(run, experiment).items():
-            policies[name] = _measured(run, experiment, split, other, None, numbers)
+            policies[name] = _measured(run, experiment.incumbents, split, other, None, numbers)
     return _rows(experiment, getattr(experiment, split), policies, by)
 
 

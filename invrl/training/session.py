@@ -221,7 +221,7 @@ def _write_results(
         "seed": config.seed, "data_fingerprint": experiment.panel.fingerprint(), "policy": main,
         "stockout_price": float(price.stockout), "objective": tree(objective), **head,
         "strongest": results.strongest(experiment, policies["validation"]),
-        "forecast": experiment.forecasts.get(tuple(map(float, price))),
+        **_outlook(experiment, price),
         "splits": {s: results.summarise(experiment, s, values, main) for s, values in policies.items()},
     }  # fmt: skip
     content["splits"]["test"]["equal_stockout"] = results.summarise(
@@ -232,6 +232,12 @@ def _write_results(
         run.save_pairs(split, results.pair_arrays(experiment, split, scored))
     run.write("results.json", content)
     return content
+
+
+def _outlook(experiment: Experiment, price: Prices) -> dict[str, str]:
+    """By what forecast and distribution the incumbents order, if any was asked."""
+    outlook = experiment.outlooks.get(tuple(map(float, price)))
+    return outlook._asdict() if outlook else {}
 
 
 def _compile_seconds(run: Run) -> float:

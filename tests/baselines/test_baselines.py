@@ -15,9 +15,13 @@ from invrl.baselines import search
 from invrl.baselines.capped_base_stock import CAPPED_BASE_STOCK
 from invrl.baselines.clairvoyant import CRUMB, with_hindsight
 from invrl.baselines.constant import CONSTANT
-from invrl.baselines.contract import FORECASTS, Baseline, expected_demand
+from invrl.baselines.contract import Baseline
 from invrl.baselines.forecast_base_stock import INCUMBENT
+from invrl.baselines.forecasts import FORECASTS, QUANTILES, with_forecasts
+from invrl.baselines.levels import DISTRIBUTIONS
 from invrl.baselines.s_S import S_S
+from invrl.baselines.search import Outlook
+from invrl.demand.smoothing import VARIANTS
 from invrl.experiment import Experiment
 from invrl.metrics import prices
 from invrl.scoring import results
@@ -30,9 +34,11 @@ SEEN = observation(
     inventory=[[4.0, 30.0], [3.0, 0.0], [0.0, 0.0]], regressors=[[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [6.0,
     6.0]],
     demand_rate=[9.0, 9.0], scale=[5.0, 5.0], spread=[2.0, 2.0], lead_time=[1.0, 1.0], review_period=3,
+    features=np.ones((QUANTILES, 2)),
 )  # fmt: skip
 # lead time 1 + review period 3 = 4 days of protection, sqrt(4) = 2; positions 7 and 30
 DEMAND = floats([5.0, 5.0])
+NORMAL = list(DISTRIBUTIONS).index("normal")
 
 
 def numbers(*values: float) -> np.ndarray:
@@ -43,11 +49,11 @@ def numbers(*values: float) -> np.ndarray:
     ("rule", "own", "orders"),
     [
         # 5 * 4 + 1 * 2 * 2 = 24, less 7 = 17; 30 is above
-        (INCUMBENT, numbers(1.0), [17, 0]),
+        (INCUMBENT, numbers(1.0, NORMAL), [17, 0]),
         # s = 24, S = 24 + 2 * 5 * 3 = 54: 7 <= 24 orders 47; 30 > 24 orders nothing
-        (S_S, numbers(1.0, 2.0), [47, 0]),
+        (S_S, numbers(1.0, 2.0, NORMAL), [47, 0]),
         # as the incumbent, but at most 0.5 * 5 * 3 = 7.5
-        (CAPPED_BASE_STOCK, numbers(1.0, 0.5), [7.5, 0]),
+        (CAPPED_BASE_STOCK, numbers(1.0, 0.5, NORMAL), [7.5, 0]),
         (CONSTANT, numbers(0.8), [12, 12]),  # 0.8 * 5 * 3
     ],
 )
@@ -57,10 +63,17 @@ def test_orders_by_hand(rule: Any, own: np.ndarray, orders: list[float]) -> None
 
 @pytest.mark.parametrize(
     ("forecast", "demand"),
-    [("short", 1.0), ("long", 2.0), ("mean", 5.0), ("forecast", (3 * 1 + 6 * 3) / 4)],
+    [("short", 1.0), ("long", 2.0), ("mean", 5.0), ("forecast", (3 * 1 + 6 * 3) / 4), ("shrunk", 9.0)],
 )
 def test_expected_demand_by_hand(forecast: str, demand: float) -> None:
-    np.testing.assert_allclose(expected_demand(SEEN, forecast), [demand, demand])
+    seen = np.concatenate([np.asarray(SEEN.regressors), floats([[9.0, 9.0]])])
+    episode = make_episode(
+        np.zeros((1, 3, 2)), lead_time=1, initial=[[0.0] * 2] * 2, regressors=seen[None, :4],
+        demand_rate=seen[4:], scale=SEEN.scale,
+        features=np.ones((1, len(VARIANTS) + QUANTILES, 2), np.float32),
+    )  # fmt: skip
+    features = with_forecasts(episode, "lost").features[0]
+    np.testing.assert_allclose(features[FORECASTS.index(forecast)], [demand, demand])
 
 
 # ---- every registered incumbent -----------------------------------------------------------
@@ -72,20 +85,24 @@ def baseline(request: Any) -> Baseline:
 
 
 def drawn_numbers(baseline: Baseline, pairs: int, seed: int = 0) -> np.ndarray:
-    """[k, N] points of the search grid, another one for each pair."""
+    """[k, N] points of the search grid, another one for each pair, with any distribution and forecast."""
     rng = np.random.default_rng(seed)
     columns = [rng.choice(np.linspace(*axis), pairs) for axis in baseline.axes]
+    if baseline.has_safety_factor:
+        columns += [rng.integers(0, len(names), pairs) for names in (DISTRIBUTIONS, FORECASTS)]
     return np.array(columns, np.float32).reshape(len(columns), pairs)
 
 
-def random_observation(pairs: int) -> Observation:
+def random_observation(baseline: Baseline, pairs: int) -> Observation:
     rng = np.random.default_rng(1)
     demand = rng.gamma(2, 3, (7, pairs))
-    future = np.concatenate([rng.gamma(2, 3, (4, pairs)), np.zeros((1, pairs))])  # for the clairvoyant
+    features = rng.gamma(2, 3, (len(FORECASTS) + QUANTILES, pairs))
+    if baseline.prepare is with_hindsight:
+        features = np.concatenate([features[:4], np.zeros((1, pairs))])
     return observation(
         inventory=rng.normal(5, 20, (4, pairs)), regressors=demand[:4], demand_rate=demand[4],
         scale=demand[5],
-        spread=demand[6], features=future, lead_time=rng.integers(0, 4, pairs), review_period=2,
+        spread=demand[6], features=features, lead_time=rng.integers(0, 4, pairs), review_period=2,
     )  # fmt: skip
 
 
@@ -97,19 +114,23 @@ def test_axes_are_searchable(baseline: Any) -> None:
 
 @pytest.mark.usefixtures("strict_ranks")
 def test_orders_are_finite_not_negative_and_pair_by_pair(baseline: Any) -> None:
-    seen, own = random_observation(64), drawn_numbers(baseline, 64)
-    order = np.asarray(baseline.order(own, seen.regressors[0], seen))
+    seen, own = random_observation(baseline, 64), drawn_numbers(baseline, 64)
+    order = np.asarray(baseline.decide(own, seen))
     assert order.shape == (64,) and np.isfinite(order).all() and (order >= 0).all() and (order > 0).any()
     cut = some_pairs(seen, slice(5, 9))
-    np.testing.assert_array_equal(baseline.order(own[:, 5:9], cut.regressors[0], cut), order[5:9])
+    np.testing.assert_array_equal(baseline.decide(own[:, 5:9], cut), order[5:9])
 
 
 @pytest.mark.usefixtures("strict_ranks")
-def test_orders_scale_with_the_unit(baseline: Any) -> None:
-    seen, own = random_observation(64), drawn_numbers(baseline, 64)
+@pytest.mark.parametrize("distribution", ["normal", "empirical"])
+def test_orders_scale_with_the_unit(baseline: Any, distribution: str) -> None:
+    """Negative binomial and Poisson levels count single units, and do not."""
+    seen, own = random_observation(baseline, 64), drawn_numbers(baseline, 64)
+    if baseline.has_safety_factor:
+        own[-2] = list(DISTRIBUTIONS).index(distribution)
     names = ("inventory", "position", "features", "regressors", "demand_rate", "scale", "spread")
     tenfold = seen._replace(**{name: 10 * getattr(seen, name) for name in names})
-    one, ten = (baseline.order(own, s.regressors[0], s) for s in (seen, tenfold))
+    one, ten = (baseline.decide(own, s) for s in (seen, tenfold))
     np.testing.assert_allclose(ten, 10 * np.asarray(one), rtol=1e-4, atol=1e-3)
 
 
@@ -118,11 +139,9 @@ def test_orders_scale_with_the_unit(baseline: Any) -> None:
 
 def cost_of(name: str, experiment: Experiment, part: str = "train") -> np.ndarray:
     """[N'] cost under random numbers of the grid."""
-    baseline, dataset = registry.get("baseline", name), getattr(experiment, part)
+    baseline, dataset = registry.get("baseline", name), getattr(experiment.incumbents, part)
     simulate = make_simulate(classical(baseline, experiment.config), experiment.config)
-    own = drawn_numbers(baseline, dataset.pairs.size)
-    forecast = np.zeros((baseline.size - len(own), dataset.pairs.size), np.float32)
-    return simulate(None, dataset, np.concatenate([own, forecast]))["cost"]
+    return simulate(None, dataset, drawn_numbers(baseline, dataset.pairs.size))["cost"]
 
 
 @pytest.fixture(scope="module")
@@ -189,9 +208,11 @@ def test_a_clairvoyant_order_by_hand(unmet: str, expected: float) -> None:
 STATIONARY = (
     "objective.kind=cost", "objective.per=unit", "objective.penalty=9", "objective.holding=1",
     "features.groups=[]",
-    "baseline.forecast=mean", "supply.lead_time=2", "supply.review_period=1", "split.history_days=0",
+    "baseline.forecast=mean", "baseline.distribution=normal", "supply.lead_time=2",
+    "supply.review_period=1", "split.history_days=0",
     "split.warmup_days=0", "split.validation_days=2", "split.test_days=2",
 )  # fmt: skip
+MEAN = Outlook("mean")
 """Lead time 2, penalty 9, holding 1; with Poisson(5) demand the optima are published."""
 
 
@@ -202,17 +223,17 @@ def stationary(unmet: str) -> Experiment:
 
 
 def mean_with(z: float, pairs: int) -> np.ndarray:
-    """[2, pairs] the safety factor, and the mean of the training days as the forecast."""
-    return np.stack([np.full(pairs, z), np.full(pairs, FORECASTS.index("mean"))]).astype(np.float32)
+    """[3, pairs] the safety factor, with the mean of the training days as the forecast."""
+    return np.repeat(floats([z, *MEAN.numbers])[:, None], pairs, axis=1)
 
 
 def tuned(name: str, experiment: Experiment) -> tuple[np.ndarray, float]:
     """The best numbers and their mean cost on the training days."""
-    baseline, dataset = registry.get("baseline", name), experiment.train
+    baseline, dataset = registry.get("baseline", name), experiment.incumbents.train
     weight = experiment.weight[dataset.pairs]
     own = search.fit(
-        baseline, dataset, weight, prices(experiment.config.objective), experiment.config, "mean"
-    )
+        baseline, dataset, weight, prices(experiment.config.objective), experiment.config, MEAN
+    ).numbers
     assert own.shape == (baseline.size, 1)
     simulate = make_simulate(classical(baseline, experiment.config), experiment.config)
     found = simulate(None, dataset, np.broadcast_to(own, (len(own), dataset.pairs.size)))
@@ -239,7 +260,7 @@ def test_search_returns_the_best_of_its_grid() -> None:
     (axis,) = INCUMBENT.axes
     simulate = make_simulate(classical(INCUMBENT, experiment.config), experiment.config)
     costs = [
-        simulate(None, experiment.train, mean_with(z, 64))["objective"].mean()
+        simulate(None, experiment.incumbents.train, mean_with(z, 64))["objective"].mean()
         for z in np.linspace(*axis)[8:16]
     ]
     own, cost = tuned("incumbent", experiment)
@@ -255,12 +276,14 @@ def test_pair_by_pair_numbers_differ_and_cost_less() -> None:
         make_panel(demand), *STATIONARY, "supply.unmet=backlog", "baseline.per_pair=true"
     )
     price = prices(experiment.config.objective)
-    own = search.fit(INCUMBENT, experiment.train, np.ones(3), price, experiment.config, "mean")
-    assert own.shape == (2, 3) and len(set(own[0])) > 1
+    own = search.fit(
+        INCUMBENT, experiment.incumbents.train, np.ones(3), price, experiment.config, MEAN
+    ).numbers
+    assert own.shape == (3, 3) and len(set(own[0])) > 1
     simulate = make_simulate(classical(INCUMBENT, experiment.config), experiment.config)
-    each = simulate(None, experiment.train, own)["cost"]
+    each = simulate(None, experiment.incumbents.train, own)["cost"]
     for z in np.linspace(*INCUMBENT.axes[0]):
-        assert (each <= simulate(None, experiment.train, mean_with(z, 3))["cost"] + 1e-3).all()
+        assert (each <= simulate(None, experiment.incumbents.train, mean_with(z, 3))["cost"] + 1e-3).all()
 
 
 def test_weights_steer_the_search() -> None:
@@ -268,9 +291,9 @@ def test_weights_steer_the_search() -> None:
     # 0 and 10 in turn: three days need 10 or 20, never more, so 15 + z * 5 * sqrt(3) = 20 at z = 0.58
     demand = np.stack([np.random.default_rng(2).poisson(5, 302), 10 * (np.arange(302) % 2)], 1)
     experiment = make_experiment(make_panel(demand), *STATIONARY, "supply.unmet=backlog")
-    price = prices(experiment.config.objective)
+    price, data = prices(experiment.config.objective), experiment.incumbents.train
     poisson, regular = (
-        search.fit(INCUMBENT, experiment.train, weight, price, experiment.config, "mean")[0, 0]
+        search.fit(INCUMBENT, data, weight, price, experiment.config, MEAN).numbers[0, 0]
         for weight in np.eye(2)
     )
     assert regular == pytest.approx(0.58, abs=0.05)
@@ -280,10 +303,9 @@ def test_weights_steer_the_search() -> None:
 def test_nothing_to_tune() -> None:
     experiment = stationary("lost")
     price, clairvoyant = prices(experiment.config.objective), registry.get("baseline", "clairvoyant")
-    assert search.fit(clairvoyant, experiment.train, np.ones(64), price, experiment.config, "mean").shape == (
-        0,
-        1,
-    )
+    assert search.fit(
+        clairvoyant, experiment.incumbents.train, np.ones(64), price, experiment.config, MEAN
+    ).numbers.shape == (0, 1)
 
 
 def test_the_forecast_is_searched_and_each_rule_gets_it() -> None:
@@ -292,9 +314,24 @@ def test_the_forecast_is_searched_and_each_rule_gets_it() -> None:
     demand = rng.poisson(30, (120, 40)) * (rng.random((120, 40)) < 0.05)
     experiment = make_experiment(make_panel(demand), "split.validation_days=30", "split.test_days=20")
     price = prices(experiment.config.objective)
-    chosen = results.best_forecast(experiment, price)
-    assert chosen in ("mean", "shrunk")
+    chosen = results.best_outlook(experiment, price)
+    assert chosen.forecast in ("mean", "shrunk", "ses 0.02", "tsb 0.05")
     for name in ("incumbent", "capped_base_stock"):
         own = results.fit_baseline(experiment, name, price)
-        assert (own[-1] == FORECASTS.index(chosen)).all()
+        assert (own[-2:, 0] == chosen.numbers).all() and (own == own[:, :1]).all()
     assert len(results.fit_baseline(experiment, "constant", price)) == 1
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_a_search_costs_what_the_simulation_costs(distribution: str) -> None:
+    """The search works out one forecast and distribution only, the simulation all of them."""
+    experiment = make_experiment(poisson_panel(80, 20, seed=1), "supply.lead_time=1,4")
+    price, data = prices(experiment.config.objective), experiment.incumbents.train
+    for name in ("incumbent", "capped_base_stock", "projected_level", "s_S"):
+        rule = registry.get("baseline", name)
+        found = search.fit(
+            rule, data, np.ones(20), price, experiment.config, Outlook("sba 0.1", distribution)
+        )
+        simulate = make_simulate(classical(rule, experiment.config), experiment.config)
+        values = simulate(None, data, np.repeat(found.numbers, 20, axis=1))
+        assert values["objective"].mean() == pytest.approx(found.cost, rel=1e-4)

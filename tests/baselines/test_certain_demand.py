@@ -5,7 +5,7 @@ import pytest
 from builders import make_experiment, make_panel
 
 from invrl import registry
-from invrl.baselines.contract import FORECASTS
+from invrl.baselines.search import Outlook
 from invrl.experiment import Experiment
 from invrl.scoring.rules import classical, make_simulate
 from invrl.scoring.trace import trace
@@ -20,7 +20,7 @@ def certain() -> Experiment:
 
 
 def numbers(factor: float) -> np.ndarray:
-    own = factor, FORECASTS.index("mean")
+    own = factor, *Outlook("mean").numbers
     return np.repeat(np.float32(own)[:, None], DEMAND.size, axis=1)
 
 
@@ -29,11 +29,11 @@ def test_every_unit_of_demand_has_one_answer(certain: Experiment) -> None:
     simulate = make_simulate(rule, certain.config)
     rates = []
     for factor in (-1, 0, 0.5):
-        found = simulate(None, certain.test, numbers(factor))
+        found = simulate(None, certain.incumbents.test, numbers(factor))
         assert np.ptp(found["stockout_rate"]) == 0
         np.testing.assert_allclose(found["turnover_time"], found["turnover_time"][0], rtol=1e-3)
         rates.append(found["stockout_rate"][0])
     assert rates[0] == rates[1] > 0 == rates[2], "a safety factor of a half keeps a little in stock"
-    days = trace(certain, rule, None, numbers(0), "test")
+    days = trace(certain.incumbents, rule, None, numbers(0), "test")
     out = days["inventory"][days["measured"]] <= 0
     assert out.mean() == pytest.approx(rates[1]), "what is shown is what is counted"

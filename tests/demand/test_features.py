@@ -16,6 +16,8 @@ from builders import floats, make_experiment, make_panel
 from invrl.config.schema import Features
 from invrl.demand.features import GROUPS, Known, features, fit_normaliser
 from invrl.demand.panel import Panel
+from invrl.demand.quantiles import Z_NODES
+from invrl.demand.smoothing import VARIANTS
 from invrl.errors import InvrlError
 
 DAYS, PAIRS, PERIOD, WEEKDAY = 60, 4, 3, 2
@@ -23,7 +25,7 @@ LEAD_TIME = np.array([0, 2, 5, 9])
 REVIEWS = np.arange(0, 57, PERIOD)[:, None] + np.array([0, 0, 1, 2])  # [C, N]
 ROWS = {
     "recent": 4, "yesterday": 1, "forecast": 2, "calendar": 2, "today": 2, "coming": 2, "supply": 4,
-    "static": 1,
+    "static": 1, "smoothed": len(VARIANTS), "quantiles": len(Z_NODES),
 }  # fmt: skip
 """Rows of each group, with two columns known ahead and one static."""
 

@@ -64,8 +64,9 @@ def test_pieces_score_like_the_whole(kind: str) -> None:
         rule, shared, own = learned(whole.policy), whole.policy.init(jax.random.key(0)), None
     else:
         rule, shared = classical(get("baseline", "incumbent"), whole.config), None
-        own = np.random.default_rng(0).uniform(0, 2, (2, 101)).astype(np.float32)
-        own[1] = 0  # the forecast by weekday
+        whole, pieces = whole.incumbents, pieces.incumbents
+        own = np.random.default_rng(0).uniform(0, 2, (3, 101)).astype(np.float32)
+        own[1:] = 0  # normal, by the forecast by weekday
     simulate = make_simulate(rule, whole.config)
     one, many = simulate(shared, whole.test, own), simulate(shared, pieces.test, own)
     for name in one:

@@ -196,7 +196,7 @@ def test_traces_of_the_rival_are_those_of_the_tuned_incumbent(found: Facts) -> N
     best, _ = pairs.chosen(found)
     _, rival = pairs.traces(found, best[:1])
     rule = classical(get("baseline", "incumbent"), found.experiment.config)
-    whole = trace(found.experiment, rule, None, found.numbers["incumbent"], "test")
+    whole = trace(found.experiment.incumbents, rule, None, found.numbers["incumbent"], "test")
     sku, warehouse = found.experiment.panel.sku[best[0]], found.experiment.panel.warehouse[best[0]]
     assert rival is not None
     orders = [t["order"][(t["sku"] == sku) & (t["warehouse"] == warehouse)] for t in (rival, whole)]

@@ -1,0 +1,59 @@
+"""What an incumbent may take as the coming demand: every forecast a row, one number says which."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from invrl.demand.quantiles import Z_NODES
+from invrl.demand.smoothing import VARIANTS
+from invrl.simulator import Episode, Observation
+
+PLAIN = ("forecast", "short", "long", "mean", "shrunk")
+"""The forecast by weekday, trailing means, the mean of the training days, and the unit that policies think
+in (`features.level`), by default between the long mean and that."""
+
+FORECASTS = (*PLAIN, *(f"{name} {constant:g}" for name, constant in VARIANTS))
+"""The rows, by name; those with a smoothing constant say it."""
+
+QUANTILES = len(Z_NODES)
+
+
+def variants(method: str) -> tuple[str, ...]:
+    """The forecasts of a method: one, or one for every smoothing constant."""
+    return tuple(name for name in FORECASTS if name.partition(" ")[0] == method)
+
+
+METHODS = tuple(dict.fromkeys(name.partition(" ")[0] for name in FORECASTS))
+
+
+def expected_demand(seen: Observation) -> Array:
+    """[N] mean daily demand expected over the protection interval by weekday, units a day."""
+    _, _, near, far = seen.regressors
+    return _by_weekday(near, far, seen.lead_time, seen.review_period)
+
+
+def _by_weekday(near: Array, far: Array, lead_time: Array, period: int) -> Array:
+    """The forecasts until arrival and after it, together."""
+    return (near * lead_time + far * period) / (lead_time + period)
+
+
+def with_forecasts(episode: Episode, unmet: str) -> Episode:
+    """The episode with features [C, F + Q, N]: `FORECASTS` in units a day, then quantiles in units.
+
+    Its features must be those of `contract.SEEN`.
+    """
+    short, long, near, far = jnp.moveaxis(episode.regressors, 1, 0)
+    lead_time = episode.lead_time.astype(short.dtype)
+    mean = jnp.broadcast_to(episode.scale, short.shape)
+    plain = [_by_weekday(near, far, lead_time, episode.review_period), short, long, mean, episode.demand_rate]
+    seen = episode.features * episode.demand_rate[:, None]
+    features = jnp.concatenate([jnp.stack(plain, 1), seen], 1)
+    assert features.shape[1] == len(FORECASTS) + QUANTILES, "an incumbent's episode has other features"
+    return episode.replace(features=features)
+
+
+def narrowed(episode: Episode, forecast: Array) -> Episode:
+    """An episode `with_forecasts`, of them only the forecast of that number [] and the quantiles."""
+    chosen = jnp.take(episode.features, forecast[None], axis=1)
+    return episode.replace(features=jnp.concatenate([chosen, episode.features[:, -QUANTILES:]], 1))
