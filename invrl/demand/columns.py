@@ -28,6 +28,7 @@ class Columns(NamedTuple):
     seen: Array | None = None  # [T, B] units, what features see of demand; None: all
     counts: Array | None = None  # [T, B] bool: the day is measured; None: every day
     listed: Array | None = None  # [T, B] bool: orders may be placed; None: every day
+    season: Array | None = None  # [S, B] of the year, the same for all
     forecasts: Array | None = None  # [T, M, B] units a day, NaN where there is none; None: M is 0
     typical: Array | None = None  # [B] units a day, the scale of the training pair in the middle; None: 1
 
@@ -64,6 +65,7 @@ def columns_of(
         None if seen is None or panel.open is None else take(seen),
         None if known is None else take(known),
         None if listed is None else take(listed),
+        np.broadcast_to(normaliser.season[:, None], (len(index), len(normaliser.season), index.shape[1])),
         np.stack([take(x) for x in panel.forecasts.values()], -2) if panel.forecasts else None,
         np.full(index.shape, normaliser.typical, np.float32),
     )  # fmt: skip

@@ -249,7 +249,10 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
 def _known(columns: Columns) -> Known:
     relative = (columns.demand if columns.seen is None else columns.seen) / columns.scale
     typical = 1.0 if columns.typical is None else columns.typical
-    return Known(relative, columns.ahead, columns.static, columns.scale, columns.spread, typical)
+    season = None if columns.season is None else columns.season[:, 0]
+    return Known(
+        relative, columns.ahead, columns.static, columns.scale, columns.spread, typical, season
+    )  # fmt: skip
 
 
 def _inputs(

@@ -8,6 +8,7 @@ days of each pair.
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from jax import Array
 from invrl.config.schema import Features
 from invrl.demand.panel import Panel
 from invrl.demand.quantiles import interval_quantiles
+from invrl.demand.season import FURTHEST, coming, fit_season, laid_out
 from invrl.demand.smoothing import smoothed
 from invrl.errors import InvrlError, nearest
 
@@ -43,6 +45,7 @@ class Normaliser(struct.PyTreeNode):
     static_mean: np.ndarray  # [Ks]
     static_sd: np.ndarray  # [Ks]
     typical: np.ndarray | float = 1.0  # [] units a day; 1 in runs of before it was fitted
+    season: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))  # [S] of the year, or none
 
 
 def fit_normaliser(panel: Panel, pairs: np.ndarray, days: slice, scale: np.ndarray) -> Normaliser:
@@ -54,7 +57,8 @@ def fit_normaliser(panel: Panel, pairs: np.ndarray, days: slice, scale: np.ndarr
     pairs = pairs[sold] if sold.any() else pairs
     ahead = [column[days][:, pairs] for column in panel.ahead.values()]
     static = list(numeric_static(panel)[:, pairs])
-    return Normaliser(*_moments(ahead), *_moments(static), np.median(scale[pairs]).astype(np.float32))
+    typical, season = np.median(scale[pairs]).astype(np.float32), fit_season(panel, pairs, days)
+    return Normaliser(*_moments(ahead), *_moments(static), typical, season)
 
 
 def _moments(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -78,6 +82,7 @@ class Known(NamedTuple):
     scale: Array  # [B] units a day
     spread: Array  # [B] units a day
     typical: Array | float = 1.0  # [B] units a day, the scale of the training pair in the middle
+    season: Array | None = None  # [S] of the year; None: demand has the season of the week
 
 
 def features(
@@ -103,15 +108,12 @@ def features(
         raise InvrlError(f"features.groups: no group `{unknown[0]}`", hint=nearest(unknown[0], GROUPS))
     sums = cumulative(known.demand)
     short, long = (trailing_mean(sums, review, days) for days in (config.short, config.long))
-    rate = {
-        "trailing": long,
-        "mean": jnp.ones_like(long),
-        "shrunk": shrunk(known, long, review, config.long),
-    }[config.level]
-    near = far = long  # a year's season needs more years than most panels have
     if calendar[1] == 7:
+        rate = _level(known, long, review, config)
         near = forecast(sums, review, jnp.zeros_like(lead_time), jnp.maximum(lead_time, 1))
         far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
+    else:
+        rate, near, far = _of_the_year(known, review, lead_time, period, calendar, config)
     groups = {
         "recent": lambda: [short / rate, long / rate, _yesterday(known.demand, review) / rate,
                            _trailing_sd(known.demand, review, config.long) / rate],
@@ -128,6 +130,34 @@ def features(
     rows = [row for name in config.groups for row in groups[name]()]
     stacked = jnp.stack(rows, 1) if rows else jnp.zeros((review.shape[0], 0, review.shape[1]))
     return stacked, jnp.stack([short, long, near, far], 1) * known.scale, rate * known.scale
+
+
+def _level(known: Known, trailing: Array, review: Array, config: Features) -> Array:
+    """[C, B] what demand has been lately, of the trailing mean: the unit that policies think in."""
+    if config.level == "shrunk":
+        return shrunk(known, trailing, review, config.long)
+    return trailing if config.level == "trailing" else jnp.ones_like(trailing)
+
+
+def _of_the_year(
+    known: Known,
+    review: Array,
+    lead_time: Array,
+    period: int,
+    calendar: tuple[float, float],
+    config: Features,
+) -> tuple[Array, Array, Array]:
+    """Demand rate, and forecasts until arrival and after it, [C, B] each: the level without the season of
+    the year, times the season of the days to come."""
+    days = len(known.demand)
+    index = jnp.ones(days + FURTHEST)
+    if known.season is not None and known.season.size:
+        index = laid_out(known.season, *calendar, days)
+    sums = cumulative(known.demand / index[:days, None])
+    level = _level(known, trailing_mean(sums, review, config.long), review, config)
+    near = level * coming(index, review, jnp.maximum(lead_time, 1))
+    far = level * coming(index, review + lead_time, jnp.full_like(lead_time, period))
+    return level * coming(index, review, lead_time + period), near, far
 
 
 DRIFT = 0.5

@@ -135,7 +135,7 @@ def prepare(run: Run, request: Request) -> Job:
     _check_lead_times(catalogue.lead_time, names, pair, layout.longest)
     sources = Sources(catalogue, coming(catalogue, files, layout), priors(catalogue, names), pair, config)
     sources = with_own(sources, own_forecasts(run), layout, names, request.forecasts)
-    desk = Desk(orderer, config, catalogue.date, catalogue.panel.step)
+    desk = Desk(orderer, config, catalogue.date, catalogue.panel.step, catalogue.normaliser.season)
     return Job(run, config, names, layout, sources, orderer, desk)
 
 

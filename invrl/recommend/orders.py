@@ -124,8 +124,8 @@ def whole_below(order: Array, packed: Array, pack: Array, minimum: Array) -> Arr
 class Desk:
     """Takes facts and states, hands out answers; pairs are worked off in steps of one size."""
 
-    def __init__(self, orderer: Orderer, config: Config, date: np.datetime64, step: str):
-        self.orderer, self.config = orderer, config
+    def __init__(self, orderer: Orderer, config: Config, date: np.datetime64, step: str, season: np.ndarray):
+        self.orderer, self.config, self.season = orderer, config, season
         self.phase, self.cycle = timestep.phase(date, step), timestep.STEPS[step].cycle
         self.plan = placement.plan(STEP)
         self.run = compiled(orderer, config)
@@ -180,6 +180,7 @@ class Desk:
             typical=facts.typical[index].astype(np.float32),
             weight=np.ones(index.size, np.float32),
             forecasts=None if facts.forecasts is None else facts.forecasts[None, :, index],
+            season=np.repeat(self.season[:, None], index.size, 1),
         )
         own = self.orderer.own
         supply = self.config.supply
