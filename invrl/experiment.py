@@ -175,6 +175,15 @@ class Experiment:
     def test(self) -> Dataset | Pieces:
         return self.part("test")
 
+    @cache  # noqa: B019
+    def measured_days(self, name: str) -> float:
+        """Days of a part that are measured, the mean over pairs: fewer than its days where the first orders
+        arrive within it. Of a part in pieces, the first piece's, an even sample."""
+        part = getattr(self, name)
+        dataset = part.build(0) if isinstance(part, Pieces) else part
+        (days,) = dataset.gather([[group.episode.measured.sum((1, 2))] for group in dataset.groups])
+        return float(days.mean())
+
     def whole(self, name: str) -> Dataset:
         """A part that must be in memory at once.
 

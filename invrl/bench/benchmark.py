@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 from invrl.bench import machine
 from invrl.bench.machine import Limits
-from invrl.bench.workloads import LEAD_TIMES, WORKS, data_bytes, random_dataset, widths
+from invrl.bench.workloads import LEAD_TIMES, data_bytes, random_dataset, widths, work_of
 from invrl.config.schema import Config
 from invrl.devices.memory import host_memory
-from invrl.errors import InvrlError, nearest
+from invrl.errors import InvrlError
 
 
 class Case(NamedTuple):
     """One line of the table."""
 
-    what: str  # a name in WORKS
+    what: str  # a name that `work_of` knows
     pairs: int
     days: int
     review_period: int
@@ -44,11 +44,10 @@ def cases(what: Sequence[str], preset: Preset) -> list[Case]:
     """All pairs and review periods on the first `days`; the middle size on the other days.
 
     Raises:
-        InvrlError: a name that is not in WORKS, or a size that does not fit this machine's memory.
+        InvrlError: an unknown name, or a size that does not fit this machine's memory.
     """
     for name in what:
-        if name not in WORKS:
-            raise InvrlError(f"no benchmark `{name}`", hint=nearest(name, WORKS))
+        work_of(name)
     (first, *others), middle = preset.days, preset.pairs[len(preset.pairs) // 2]
     sizes = [(n, first, p) for n in preset.pairs for p in preset.review_period]
     sizes += [(middle, days, preset.review_period[0]) for days in others]
@@ -72,7 +71,7 @@ def measure(case: Case, config: Config, limit: Limits, repeats: int, block: int 
     """
     machine.forget_peak()
     dataset = random_dataset(case.pairs, case.days, case.review_period, config.seed, block)
-    work = WORKS[case.what](dataset, config)
+    work = work_of(case.what)(dataset, config)
     first, seconds = machine.clock(work.run, repeats)
     median = statistics.median(seconds)
     least = {"copy": work.bytes / limit.copy, "matmul": work.flops / limit.matmul}

@@ -20,9 +20,11 @@ from invrl import registry
 from invrl.algorithms.contract import Problem, compiled
 from invrl.baselines.forecast_base_stock import INCUMBENT
 from invrl.config.schema import Config, Network
+from invrl.config.sections import section_of
 from invrl.demand.columns import Columns
 from invrl.demand.episodes import Dataset, Group, Window, build_episode
 from invrl.devices import placement
+from invrl.errors import InvrlError, nearest
 from invrl.metrics import Prices, Totals, prices
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend import orders
@@ -130,10 +132,12 @@ def training(dataset: Dataset, config: Config, algo: str, flops: Callable[[Datas
     Args:
         flops: (data, config) -> operations of the update's matrix products.
     """
-    all_pairs = replace(getattr(config, algo), batch_pairs=dataset.pairs.size)
-    one = replace(config.train, evaluate_every=1)
-    config = replace(config, algo=algo, train=one, **{algo: all_pairs})
-    if algo == "ddpg":  # a buffer for one rollout at least
+    name, one = section_of(algo), replace(config.train, evaluate_every=1)
+    section = getattr(config, name)
+    if hasattr(section, "batch_pairs"):
+        section = replace(section, batch_pairs=dataset.pairs.size)
+    config = replace(config, algo=algo, train=one, **{name: section})
+    if name == "ddpg":  # a buffer for one rollout at least
         room = max(config.ddpg.replay, 2 * _reviews(dataset))
         config = replace(config, ddpg=replace(config.ddpg, replay=room))
     algorithm = registry.get("algorithm", algo)
@@ -229,7 +233,24 @@ WORKS: dict[str, Callable[[Dataset, Config], Work]] = {
     "ddpg": partial(training, algo="ddpg", flops=ddpg_flops),
     "recommend": recommend,
 }
-"""Everything `invrl bench --what` knows."""
+"""Everything `invrl bench --what` knows, but for the algorithms of a plugin."""
+
+
+def work_of(name: str) -> Callable[[Dataset, Config], Work]:
+    """What is timed under a name: a line of `WORKS`, or an algorithm that a plugin registered.
+
+    The matrix products of an algorithm with settings of its own are unknown: copying alone limits it.
+
+    Raises:
+        InvrlError: neither.
+    """
+    if name in WORKS:
+        return WORKS[name]
+    if name not in registry.ALGORITHMS:
+        known = [*WORKS, *registry.ALGORITHMS]
+        raise InvrlError(f"no benchmark `{name}`", hint=f"{nearest(name, known)}; --plugin brings others")
+    known_flops = {"ds": ds_flops, "ppo": ppo_flops, "ddpg": ddpg_flops}
+    return partial(training, algo=name, flops=known_flops.get(section_of(name), lambda *_: 0.0))
 
 
 def _policy(dataset: Dataset, config: Config) -> Policy:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Format, Json, emit, say
-from invrl.cli.options import Overrides
+from invrl.cli.options import Overrides, Plugin
 from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 
@@ -30,7 +30,8 @@ def bench(
     what: Annotated[
         str | None,
         typer.Option(
-            help="Of base_stock, network, network_relu, ds, ds_relu, ppo, ddpg, recommend; else all.",
+            help="Of base_stock, network, network_relu, ds, ds_relu, ppo, ddpg, recommend, or algorithms of "
+            "--plugin; else all.",
             rich_help_panel=SIZES,
         ),
     ] = None,
@@ -48,6 +49,7 @@ def bench(
         Path | None, typer.Option(help="A file of --out; exit 1 where this machine became slower.")
     ] = None,
     tolerance: Annotated[float, typer.Option(min=0, help="Loss of speed that --compare lets pass.")] = 0.2,
+    plugin: Plugin = None,
     format: Format = "table",
     json: Json = False,
     out: Annotated[
@@ -64,7 +66,7 @@ def bench(
     placement.prepare()
     import jax
 
-    from invrl.bench import benchmark
+    from invrl.bench import benchmark, workloads
     from invrl.config import reading
 
     jax.config.update("jax_enable_compilation_cache", False)  # compile times are to be cold
@@ -72,7 +74,7 @@ def bench(
         raise InvrlError(f"no preset `{preset}`", hint=nearest(preset, benchmark.PRESETS))
     given = {"pairs": pairs, "days": days, "review_period": review_period}
     sizes = benchmark.PRESETS[preset]._replace(**{k: _numbers(k, text) for k, text in given.items() if text})
-    names = what.split(",") if what else list(benchmark.WORKS)
+    names = what.split(",") if what else list(workloads.WORKS)
     record = _run(benchmark.cases(names, sizes), reading.load(None, overrides or ()), repeats, block)
     if old is not None:
         record["comparison"] = benchmark.compare(record["results"], old["results"], tolerance)

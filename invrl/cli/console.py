@@ -119,7 +119,9 @@ def cell(value: Any) -> str:
 
 def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(
@@ -131,11 +133,21 @@ def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     )
     for name in rows[0] if rows else []:
         numeric = all(_is_figure(row[name]) for row in rows)
-        table.add_column(_inert(name), justify="right" if numeric else "left")
+        words = " ".join([name, *(cell(row[name]) for row in rows)]).split()
+        longest = max(map(cell_len, words), default=0)
+        table.add_column(_inert(name), justify="right" if numeric else "left", min_width=longest)
     for row in rows:
         table.add_row(*(_inert(cell(value)) for value in row.values()))
     width = None if sys.stdout.isatty() else 200  # a file or a pipe has room: nothing is cut off
-    Console(highlight=False, width=width).print(table)
+    console = Console(highlight=False, width=width)
+    if Measurement.get(console, console.options.update(width=10_000), table).minimum <= console.width:
+        console.print(table)
+        return
+    if title:
+        console.print(_inert(title), soft_wrap=True)
+    for row in rows:  # a narrow terminal: no name is cut off
+        lines = (f"{name}: {cell(value)}" for name, value in row.items())
+        console.print(_inert("\n  ".join(lines)), soft_wrap=True)
 
 
 def _is_figure(value: Any) -> bool:

@@ -120,6 +120,17 @@ def name_unread(data: Data) -> None:
         say(f"columns that nobody reads: {some}")
 
 
+def say_rounded(config: Config) -> None:
+    """Say where training ends, if not at `train.updates`."""
+    from invrl.cli.console import say
+
+    train = config.train
+    last = -(-train.updates // train.evaluate_every) * train.evaluate_every
+    if last != train.updates and config.algo not in registry.BASELINES:
+        chunk = f"whole chunks of train.evaluate_every={train.evaluate_every}"
+        say(f"  train.updates={train.updates} ends at update {last}: updates come in {chunk}")
+
+
 def is_override(word: str) -> bool:
     """Whether a word is meant as `key.path=value`, and not as a name that has a `=` in it."""
     section, dot, rest = word.partition(".")

@@ -19,6 +19,7 @@ from invrl.cli.options import (
     RegName,
     Seed,
     name_unread,
+    say_rounded,
 )
 
 Hosts = Annotated[
@@ -77,7 +78,10 @@ def resume(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Go on with an interrupted run, or lengthen one that ended (train.updates=+500)."""
+    """Go on with an interrupted run, or lengthen one that ended (train.updates=+500).
+
+    The learning rate then follows the longer schedule from where it stands.
+    """
     from invrl.devices import placement
 
     placement.prepare(hosts)
@@ -107,6 +111,7 @@ def _describe(experiment: Any, quiet: bool) -> None:
     say(f"{config.data.source}: {panel.pairs:,} pairs x {panel.days} days ({panel.knowledge} demand)")
     say(f"  {parts}")
     name_unread(config.data)
+    say_rounded(config)
     plan = experiment.memory_plan()
     if sum(plan.values()) > WORTH_SAYING:
         shares = ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in plan.items())
@@ -145,10 +150,14 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     main = content["policy"]
     rows = [_row(name, split, main) for name in split["policies"]]
     objective = said(priced_for(run.config, content["stockout_price"]))
-    title = f"test: {split['pairs']:,} pairs x {split['measured_days']} days, {split['demand']} demand"
+    all_days, days = split["days"], split["measured_days"]
+    counted = f"{all_days} days" if days == all_days else f"{days:g} of {all_days} days"
+    title = f"test: {split['pairs']:,} pairs x {counted}, {split['demand']} demand"
     emit(rows, title=f"{title}\n{objective}")
     say(f"± half a 95 % interval, clustered by SKU; * significant; {COVERS}", "dim")
     say(f"vs it: the objective of {main} against the row's, paired", "dim")
+    if days < all_days:
+        say("days count from the first arrival of an order on: raise split.warmup_days for more", "dim")
     say("at equal SR: turnover against it, its safety stock moved to the same stockout rate", "dim")
     if content["strongest"]:
         say(f"the incumbent to beat, chosen on validation: {content['strongest']}{_outlook(content)}", "dim")

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Json, emit, say
-from invrl.cli.options import AlgoName, ConfigName, DataName, OutDir, Overrides, Plugin, Quiet, RegName, Seed
+from invrl.cli.options import (
+    AlgoName,
+    ConfigName,
+    DataName,
+    OutDir,
+    Overrides,
+    Plugin,
+    Quiet,
+    RegName,
+    Seed,
+    say_rounded,
+)
 
 EXAMPLES = """Examples:
 
@@ -148,6 +159,7 @@ def _describe(found: Any, trials: int, seeds: int) -> None:
     say(f"{found.path}: {trials} configurations x {seeds} seeds, {left} runs to train")
     for dimension in found.plan.space:
         say(f"  {dimension.key} = {dimension}")
+    say_rounded(found.plan.config)
 
 
 def _watch(found: Any, trials: int, seeds: int, quiet: bool) -> Any:

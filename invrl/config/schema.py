@@ -162,7 +162,7 @@ class Train:
     """The loop that every algorithm shares."""
 
     updates: Annotated[int, "updates"] = 600
-    """Gradient steps at most."""
+    """Gradient steps at most, rounded up to whole `evaluate_every`."""
     evaluate_every: Annotated[int, "updates", ABOVE_0] = 20
     """Updates between two looks at the validation set (= log line, checkpoint)."""
     patience: Annotated[int, "evaluations"] = 15

@@ -56,12 +56,19 @@ def split(pairs: int, days: int, config: Split) -> dict[str, Part]:
 
 
 def _lengths(what: str, total: int, train: int, validation: int, test: int) -> tuple[int, int, int]:
+    asked = {"train": train, "validation": validation, "test": test}
     train = train or total - validation - test
-    if min(train, validation, test) < 0 or train == 0 or train + validation + test > total:
+    if train < 1 or min(validation, test) < 0 or train + validation + test > total:
+        words = " + ".join(f"{name} {size}" for name, size in asked.items() if size)
+        lack = "" if asked["train"] else ", which leaves none to train on"
+        half = max(2 * (validation + test), 1)  # the parts held out keep their ratio and take half the panel
+        fits = {
+            name: max(size * total // half, 1) for name, size in asked.items() if size and name != "train"
+        }
+        fits |= {"train": 0} if asked["train"] else {}  # the rest
+        hint = " ".join(f"split.{name}_{what}s={size}" for name, size in fits.items())
         raise InvrlError(
-            f"impossible split: train {train} + validation {validation} + test {test} {what}s "
-            f"in a panel of {total}",
-            hint=f"set split.train_{what}s, split.validation_{what}s, split.test_{what}s",
+            f"the panel has {total} {what}s, the split wants {words}{lack}", hint=f"such as {hint}"
         )
     return train, validation, test
 

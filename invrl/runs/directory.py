@@ -16,8 +16,11 @@ import json
 import math
 import platform
 import secrets
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -48,7 +51,19 @@ class Run:
 
     @property
     def config(self) -> Config:
-        return reading.build(reading.read(self.path / "config.toml"))
+        """The resolved config.
+
+        Raises:
+            InvrlError: it has keys that this version does not know; the version that made it is named.
+        """
+        try:
+            return reading.build(reading.read(self.path / "config.toml"))
+        except InvrlError as error:
+            maker = self.read("manifest.json").get("versions", {}).get("invrl", "of an unknown version")
+            message = f"{self.name} was made by invrl {maker}, this is {metadata.version('invrl')}"
+            first, *more = error.message.splitlines()
+            others = f" (and {len(more)} more)" if more else ""
+            raise InvrlError(f"{message}: {first}{others}", hint=_old_hint(error.hint)) from None
 
     @property
     def last(self) -> Path:
@@ -108,6 +123,10 @@ class Run:
             return {name: file[name] for name in file.files}
 
 
+def _old_hint(hint: str) -> str:
+    return hint if "--plugin" in hint else "read it with the version that made it, or train it again"
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file, whole or not at all."""
     write_text(path, strict.text(content, indent=2) + "\n")
@@ -133,9 +152,20 @@ def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Ru
             raise InvrlError(
                 f"cannot make {run.path}: {error.strerror}", hint="choose another --out"
             ) from None
-    write_text(run.path / "config.toml", reading.to_toml(config))
-    run.write("manifest.json", manifest)
+    with nothing_left(run.path):
+        write_text(run.path / "config.toml", reading.to_toml(config))
+        run.write("manifest.json", manifest)
     return run
+
+
+@contextmanager
+def nothing_left(path: Path) -> Iterator[None]:
+    """Remove a directory that was just made where the disk refuses what belongs in it."""
+    try:
+        yield
+    except (OSError, InvrlError):
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def manifest(fingerprint: str, devices: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def scoring(loaded: list[tuple[Run, dict[str, Any]]], words: list[str]) -> Scori
             what = ", ".join(f"{value}" for value in values)
             raise InvrlError(
                 f"the runs have different objectives: {key} is {what}",
-                hint=f"score all under one: --objective {key}={values[-1]}; or name runs of one objective",
+                hint=f"name runs of one objective; `invrl compare --objective {key}={values[-1]}` scores all "
+                "under one",
             )
     asked = reading.with_values(configs[0], [(f"objective.{k}", v) for k, v in named.items()]).objective
     if not asked.target_stockout:

@@ -187,7 +187,8 @@ def summarise(experiment: Experiment, split: str, policies: dict[str, Measures],
     part = experiment.parts[split]
     return {
         "pairs": int(pairs.size),
-        "measured_days": part.stop - part.measure,
+        "days": part.stop - part.measure,
+        "measured_days": round(experiment.measured_days(split), 1),
         "demand": experiment.panel.knowledge,
         "policies": {name: estimated(values) for name, values in policies.items()},
         "differences": {

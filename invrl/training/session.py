@@ -87,7 +87,8 @@ def begin(experiment: Experiment, out: Path, name: str) -> Run:
     manifest["forecasts"] = list(experiment.panel.forecasts)
     manifest["pieces"] = {name: experiment.pieces(name) for name in PARTS}
     run = directory.create(out, name, config, manifest)
-    checkpoints.save(run.normaliser, experiment.normaliser)
+    with directory.nothing_left(run.path):
+        checkpoints.save(run.normaliser, experiment.normaliser)
     return run
 
 

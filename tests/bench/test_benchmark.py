@@ -110,6 +110,17 @@ def test_a_training_run_is_one_update_of_the_algorithm_on_all_pairs(monkeypatch:
     assert problem.train is dataset and problem.config.ds.batch_pairs == 130
 
 
+def test_an_algorithm_of_a_plugin_is_timed_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ALGORITHMS, "mine", DS._replace(section="ds"))
+    dataset, config = workloads.random_dataset(100, 4, 2), make_config("network.hidden=[8]")
+    work = workloads.work_of("mine")(dataset, config)
+    assert work.flops == workloads.ds(dataset, config).flops
+    _, metrics = work.run()
+    assert np.isfinite(float(metrics["loss"]))
+    with pytest.raises(InvrlError, match="no benchmark `theirs`"):
+        workloads.work_of("theirs")
+
+
 def test_flops_and_bytes_by_hand() -> None:
     dataset = workloads.random_dataset(pairs=100, days=4, period=2)
     config = make_config("reg=both", "network.hidden=[64, 32]")

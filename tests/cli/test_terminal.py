@@ -27,6 +27,18 @@ def test_a_name_is_printed_as_it_is(capsys):
     assert "e[red]v\\x1b[2J" in found.out
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_name_is_cut_off(monkeypatch, capsys, width):
+    """A table that does not fit the terminal is written row by row."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    name = "incumbent-of-a-long-name-1a2b3c"
+    console.emit([{"run": name, "cell": "incumbent", "data": "base.csv", "stockout rate (%)": "12.50±9.38"}])
+    found = capsys.readouterr().out
+    assert name in found and "12.50±9.38" in found and "…" not in found
+    assert (f"run: {name}" in found) == (width == 40)
+
+
 def test_csv_cells_are_no_formulas():
     assert console.render([{"sku": "=1+1", "gain": "+1.2±0.3*", "n": -5}], "csv") == (
         "sku,gain,n\n'=1+1,+1.2±0.3*,-5"
@@ -57,7 +69,7 @@ def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, said):
     def refuse() -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", refuse)
+    monkeypatch.setattr(cli, "make_app", lambda words: refuse)
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 2 and capsys.readouterr().err.splitlines()[0] == said

@@ -80,13 +80,13 @@ def test_the_draw_follows_the_seed() -> None:
     [
         (5, 30, Split(), "train"),  # 30 - 15 - 15 leaves no training day
         (5, 40, Split(), "train has 5 pairs, days 14 to 10"),  # all 10 training days are history
-        (5, 60, Split(train_days=50), "in a panel of 60"),
+        (5, 60, Split(train_days=50), "the panel has 60"),
         (5, 60, Split(test_days=0), "test"),
         (5, 60, Split(validation_days=0), "validation"),
         (5, 60, Split(validation_days=-3), "validation -3"),
         (5, 60, Split(by="pairs", validation_pairs=1), "test has 0 pairs"),
-        (5, 60, Split(by="pairs", validation_pairs=3, test_pairs=2), "train 0"),
-        (5, 60, Split(by="pairs", train_pairs=9, validation_pairs=1, test_pairs=1), "in a panel of 5"),
+        (5, 60, Split(by="pairs", validation_pairs=3, test_pairs=2), "which leaves none to train on"),
+        (5, 60, Split(by="pairs", train_pairs=9, validation_pairs=1, test_pairs=1), "the panel has 5"),
         (5, 60, Split(by="both", validation_pairs=0), "validation has 0 pairs"),
         (5, 60, Split(by="both", validation_pairs=2, test_days=60), "test 60"),
     ],
@@ -95,6 +95,21 @@ def test_impossible_splits_are_refused(pairs: int, days: int, config: Split, wha
     with pytest.raises(InvrlError, match=what) as error:
         split(pairs, days, config)
     assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words", "hint"),
+    [
+        (60, "validation_pairs=500", "split.validation_pairs=30"),
+        (60, "validation_pairs=100 test_pairs=200", "split.validation_pairs=10 split.test_pairs=20"),
+        (60, "train_pairs=80", "split.train_pairs=0"),
+    ],
+)
+def test_a_panel_too_small_for_its_split_is_told_one_that_fits(pairs: int, words: str, hint: str) -> None:
+    config = make_config("split.by=pairs", *(f"split.{word}" for word in words.split())).split
+    with pytest.raises(InvrlError, match=f"the panel has {pairs} pairs, the split wants") as error:
+        split(pairs, 90, config)
+    assert hint in error.value.hint and "-" not in error.value.message
 
 
 @pytest.mark.parametrize("field", ["history_days", "warmup_days"])
