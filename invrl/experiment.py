@@ -18,7 +18,7 @@ from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_
 from invrl.demand.features import Normaliser, fit_normaliser
 from invrl.demand.panel import Panel
 from invrl.demand.pieces import Feed, Pieces
-from invrl.demand.scale import scale_of
+from invrl.demand.scale import scale_of, unsold
 from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply
 from invrl.devices import placement
@@ -104,6 +104,13 @@ class Experiment:
         if not weight.sum() > 0:
             raise InvrlError("all weights are 0", hint="see evaluation.weights")
         return (weight / weight.mean()).astype(np.float32)
+
+    @cached_property
+    def untrained(self) -> list[str]:
+        """Names of the pairs that sold nothing on the days that policies know them by."""
+        known = [unsold(self.panel, p.pairs, self.known_days(name)) for name, p in self.parts.items()
+                 if self.known_days(name).stop]  # fmt: skip
+        return list(np.unique(np.concatenate(known))) if known else []
 
     def weight_of(self, name: str) -> np.ndarray:
         """[N'] weights of a part's pairs."""

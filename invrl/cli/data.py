@@ -128,12 +128,15 @@ def describe(
 ) -> None:
     """What is in a panel: size, demand, season, columns, example series."""
     from invrl.cli.data_picture import figures, print_picture
+    from invrl.config.reading import load
     from invrl.demand.describe import describe as describe_panel
+    from invrl.demand.splits import training_days
     from invrl.sources.contract import source_panel
 
     data = _data(target, config, words)
     panel = source_panel(data)
-    description = describe_panel(panel)
+    split = load(config, ()).split
+    description = describe_panel(panel, training_days(panel.pairs, panel.days, split))
     name_unread(data)
     if format == "table" and not json_flag and out is None:
         print_picture(description, title=target)

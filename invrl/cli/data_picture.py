@@ -76,6 +76,8 @@ def _demand(d: Description) -> Table:
 
 
 def _demand_notes(d: Description) -> list[str]:
+    from rich.markup import escape
+
     demand = d["demand"]
     notes = [
         f"  mean {number(demand['mean'])}, largest day {number(demand['largest_day'])}; "
@@ -86,7 +88,16 @@ def _demand_notes(d: Description) -> list[str]:
         notes[-1] += f"; stock-out hours on {percent(d['stockout_share'])} of pair-days"
     if demand["pairs_without"]:
         notes.append(f"  [yellow]{count(demand['pairs_without'], 'pair')} without any demand[/yellow]")
+    if demand["untrained"]["pairs"]:
+        notes.append(f"  [yellow]{escape(without_training(**demand['untrained']))}[/yellow]")
     return notes
+
+
+def without_training(pairs: int, names: list[str]) -> str:
+    """Which pairs have no demand on training days, and what becomes of them."""
+    more = f" and {pairs - len(names):,} more" if pairs > len(names) else ""
+    listed = ", ".join(names) + more
+    return f"no demand on training days, so each counts as the pair in the middle: {listed}"
 
 
 def _velocity(d: Description) -> Table:

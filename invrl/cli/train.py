@@ -101,6 +101,8 @@ def resume(
 def _describe(experiment: Any, quiet: bool) -> None:
     if quiet:
         return
+    from invrl.cli.data_picture import without_training
+    from invrl.demand.describe import NAMED
     from invrl.devices import placement
 
     panel, config = experiment.panel, experiment.config
@@ -110,6 +112,8 @@ def _describe(experiment: Any, quiet: bool) -> None:
     )
     say(f"{config.data.source}: {panel.pairs:,} pairs x {panel.days} days ({panel.knowledge} demand)")
     say(f"  {parts}")
+    if pairs := experiment.untrained:
+        say(f"  {without_training(len(pairs), list(pairs[:NAMED]))}")
     name_unread(config.data)
     say_rounded(config)
     plan = experiment.memory_plan()

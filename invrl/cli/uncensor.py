@@ -91,14 +91,12 @@ def uncensor(
 def _training_days(panel: Any, config: str | None) -> int:
     """The days that a run on the panel trains on: no estimate may look at those that test it."""
     from invrl.config.reading import load
-    from invrl.demand.splits import split
+    from invrl.demand.splits import training_days
 
-    chosen = load(config, ()).split
-    try:
-        return split(panel.pairs, panel.days, chosen)["train"].stop
-    except InvrlError:
+    found = training_days(panel.pairs, panel.days, load(config, ()).split)
+    if found is None:
         say("too short for the split of a run: all days are learned from (--fit-days)")
-        return int(panel.days)
+    return found or int(panel.days)
 
 
 CHECKED = "clean days cut artificially (units a day)"

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from invrl.demand.panel import Panel
+from invrl.demand.scale import unsold
 
 SCHEMA = 1
+NAMED = 3
+"""Pairs named of those that lack something."""
 FAST, SLOW = 10.0, 1.0
 """Units a day: pairs from FAST on are fast, below SLOW slow, the others medium."""
 QUANTILES = {"p5": 0.05, "p50": 0.5, "p95": 0.95}
@@ -22,14 +25,18 @@ Description = dict[str, Any]
 """Nested plain tables of numbers and text, ready for JSON."""
 
 
-def describe(panel: Panel) -> Description:
+def describe(panel: Panel, training: int | None = None) -> Description:
     """The figures of a panel.
+
+    Args:
+        training: days from the first on that a run would train on; None: all.
 
     Keys:
         schema: version of these keys.
         pairs, skus, warehouses, days, first_day, last_day.
         demand: `total` units, `mean` units a pair-day, `largest_day` of any pair, `zero_share` of pair-days,
-            `pairs_without`; quantiles over pairs of the daily mean (`pair_mean`), and over pairs
+            `pairs_without`, `untrained` (`pairs` without demand on training days, `names` of a few);
+            quantiles over pairs of the daily mean (`pair_mean`), and over pairs
             with demand of its coefficient of variation (`pair_cv`, standard deviation / mean).
         stockout_share: pair-days with stock-out hours, when the data says; else None.
         velocity: fast, medium, slow -> `pairs`, and their share of all demand.
@@ -50,7 +57,7 @@ def describe(panel: Panel) -> Description:
         "days": panel.days,
         "first_day": str(panel.dates[0]),
         "last_day": str(panel.dates[-1]),
-        "demand": _demand(demand, mean),
+        "demand": {**_demand(demand, mean), "untrained": _untrained(panel, training)},
         "knowledge": panel.knowledge,
         "stockout_share": _stockout_share(panel),
         "velocity": _velocity(mean),
@@ -73,6 +80,11 @@ def _demand(demand: np.ndarray, mean: np.ndarray) -> dict[str, Any]:
         "pair_mean": _quantiles(mean),
         "pair_cv": _quantiles(cv) if sold.any() else None,
     }
+
+
+def _untrained(panel: Panel, training: int | None) -> dict[str, Any]:
+    found = unsold(panel, np.arange(panel.pairs), slice(0, training))
+    return {"pairs": len(found), "names": found[:NAMED].tolist()}
 
 
 def _quantiles(values: np.ndarray) -> dict[str, float]:

@@ -55,6 +55,14 @@ def split(pairs: int, days: int, config: Split) -> dict[str, Part]:
     return _checked(Part(first, *span), Part(second, *span), _later(known, train, test, config))
 
 
+def training_days(pairs: int, days: int, config: Split) -> int | None:
+    """How many first days of a panel train; None where the panel is too small for the split."""
+    try:
+        return split(pairs, days, config)["train"].stop
+    except InvrlError:
+        return None
+
+
 def _lengths(what: str, total: int, train: int, validation: int, test: int) -> tuple[int, int, int]:
     asked = {"train": train, "validation": validation, "test": test}
     train = train or total - validation - test

@@ -102,7 +102,7 @@ def read_catalogue(
         days = slice(0, split(panel.pairs, panel.days, config.split)["train"].stop)
     else:
         days = slice(0, int(np.clip(panel.day(when), 1, panel.days)))
-    scale, spread = scale_of(panel, days)
+    scale, spread = _moments(panel, days, panel.day(when))
     panel = with_supply(panel, config.supply)
     seen = masks.filled(panel, days)
     changed = (
@@ -111,6 +111,16 @@ def read_catalogue(
         and panel.fingerprint() != run.read("manifest.json").get("data_fingerprint")
     )
     return Catalogue(panel, seen, normaliser, scale, spread, when, changed)
+
+
+def _moments(panel: Panel, days: slice, today: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation [N] on the days; of a pair that sold nothing on them, on all days before today."""
+    known, late = scale_of(panel, days), ~panel.demand[days].any(0)
+    if not late.any() or today <= days.stop:
+        return known
+    recent = scale_of(panel, slice(0, min(today, panel.days)))
+    mean, spread = (np.where(late, new, old) for new, old in zip(recent, known, strict=True))
+    return mean, spread
 
 
 def _check_columns(run: Run, panel: Panel, normaliser: Normaliser) -> None:

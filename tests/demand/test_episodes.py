@@ -158,16 +158,18 @@ def test_scale_of_a_pair_that_never_sold() -> None:
     panel = make_panel(np.array([[0.0, 1, 9], [0, 3, 9], [0, 0, 99]]))
     scale, spread = scale_of(panel, slice(0, 2))
     assert scale.tolist() == [5.5, 2, 9]  # the first: the one in the middle of those that sold
-    np.testing.assert_allclose(spread, [0, 1, 0.09], rtol=1e-6)  # certain demand: a hundredth of it
+    # certain demand: a hundredth of it; the first varies like the pair in the middle
+    np.testing.assert_allclose(spread, [5.5 * (0.5 + 0.01) / 2, 1, 0.09], rtol=1e-6)
 
 
 def test_scale_counts_from_the_first_sale_and_knows_no_unit() -> None:
-    """40 days: one sells 3 a day from day 10 on, one sold once, yesterday: 28 days at the least."""
+    """40 days: one sells 3 a day from day 10 on; one sold once, yesterday: it is the first's 27 days more."""
     demand = np.zeros((40, 2))
     demand[10:, 0], demand[39, 1] = 3, 7
     scale, spread = scale_of(make_panel(demand), slice(0, 40))
-    np.testing.assert_allclose(scale, [3, 7 / 28], rtol=1e-6)
-    np.testing.assert_allclose(spread, [0.03, np.sqrt(49 / 28 - (7 / 28) ** 2)], rtol=1e-5)
+    mean, square = (7 + 27 * 3) / 28, (49 + 27 * (9 + 0.03**2)) / 28
+    np.testing.assert_allclose(scale, [3, mean], rtol=1e-6)
+    np.testing.assert_allclose(spread, [0.03, np.sqrt(square - mean**2)], rtol=1e-5)
     for unit in (1e-6, 1e9):
         found = scale_of(make_panel(demand * unit), slice(0, 40))
         np.testing.assert_allclose(found, [scale * unit, spread * unit], rtol=1e-5)

@@ -112,3 +112,14 @@ def test_pairs_in_another_order_do_the_same(rule: str) -> None:
     order = np.random.default_rng(3).permutation(12)
     one, other = (measures_of(rule, p) for p in (panel, panel.take(order)))
     same({name: values[order] for name, values in one.items()}, other)
+
+
+def test_a_pair_listed_of_late_is_not_held_to_its_first_sales() -> None:
+    """It sells like the others, from the last training day on or later: so are its caps."""
+    demand = np.random.default_rng(0).poisson(3.0, (90, 8))
+    demand[:59, 0], demand[59, 0], demand[:60, 1] = 0, 1, 0
+    experiment = make_experiment(make_panel(demand))  # 60 training days
+    mean, spread = experiment.scale("test")
+    np.testing.assert_allclose(mean[:2], 3, rtol=0.1)
+    np.testing.assert_allclose(spread[:2], 3**0.5, rtol=0.15)
+    assert experiment.untrained == ["S1@W"]
