@@ -61,7 +61,7 @@ def test_the_run_s_files_and_the_newest_one_give_the_simulator_s_orders(setting,
         assert "missing_forecast" not in counts and "coef_7" in found
     pair = f"{now['sku'][0]},{now['warehouse'][0]}"
     text = "\n".join(recommend.explain(recommend.prepare(run, Request(state, date=str(TODAY))), pair)["text"])
-    assert "own          system 0." in text and "system_q0.9" in text
+    assert "\nown  " in text and "system_q0.9" in text
 
 
 def test_missing_ones_are_named(setting, tmp_path):
