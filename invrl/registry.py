@@ -48,11 +48,18 @@ BASELINES: dict[str, Any] = {
     "clairvoyant": "invrl.baselines.clairvoyant:CLAIRVOYANT",
 }
 
+FORECASTERS: dict[str, Any] = {
+    "seasonal_average": "invrl.forecasters.seasonal:seasonal_average",
+    "seasonal_naive": "invrl.forecasters.seasonal:seasonal_naive",
+    "boosting": "invrl.forecasters.boosting:boosting",
+}
+
 TABLES = {
     "source": SOURCES,
     "head": HEADS,
     "algorithm": ALGORITHMS,
     "baseline": BASELINES,
+    "forecaster": FORECASTERS,
 }
 
 

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("devices", "simulator", "runs"),
     ("demand", "metrics", "charts", "projection"),
-    ("sources", "policies", "baselines"),
+    ("sources", "policies", "baselines", "forecasters"),
     ("algorithms",),
     ("experiment",),
     ("scoring",),
@@ -52,7 +52,7 @@ STDLIB_ONLY = (
     "devices/memory.py",
 )
 TERMINAL = {"rich", "typer"}
-EXTRAS = {"pyarrow", "matplotlib", "pandas", "pyfixest", "optuna", "ray"}
+EXTRAS = {"pyarrow", "matplotlib", "pandas", "pyfixest", "optuna", "ray", "sklearn"}
 HEAVY = {"jax", "flax", "optax", *EXTRAS}
 
 

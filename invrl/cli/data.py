@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from invrl.cli import uncensor
+from invrl.cli import forecast, uncensor
 from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import name_unread
 from invrl.errors import InvrlError, nearest
@@ -145,6 +145,7 @@ def describe(
 
 
 app.command(epilog=uncensor.EXAMPLES)(uncensor.uncensor)
+app.command(epilog=forecast.EXAMPLES)(forecast.forecast)
 
 
 def _data(target: str, config: str | None, words: list[str] | None, is_file: bool = False) -> Data:
