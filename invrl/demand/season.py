@@ -2,7 +2,7 @@
 
 One index for each week (month) of the year: demand against its own level over half a year around it, over
 all pairs of the training days. It turns trailing demand into demand of the coming weeks. A year seen only
-once may be anything: below two years there is none. (The week's season of daily panels is each pair's own:
+once may be anything: below a year and a half there is none. (The week's season of daily panels is each pair's own:
 `features.forecast`.)
 """
 
@@ -15,7 +15,7 @@ from jax import Array
 from invrl.demand import masks, timestep
 from invrl.demand.panel import Panel
 
-YEARS = 2
+YEARS = 1.5
 """Least number of years to learn a season from."""
 TYPICAL = 0.2
 """Relative deviation from the level that a season is expected to have, before it is seen."""
