@@ -30,11 +30,25 @@ CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if 
 """Characters that a terminal obeys -> how they are shown."""
 
 
+_STEP = ["day"]
+
+
+def speak_of(step: str) -> None:
+    """From here on, what people read speaks of the data's time step where it would say day; JSON does not."""
+    _STEP[0] = step
+
+
+def _spoken(text: str) -> str:
+    from invrl.demand.timestep import spoken
+
+    return text if _STEP[0] == "day" else spoken(text, _STEP[0])
+
+
 def say(text: str = "", style: str = "") -> None:
     """One line of talk, on stderr; markup and control characters in it do nothing."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(_inert(text, style), soft_wrap=True)
+    Console(stderr=True, highlight=False).print(_inert(_spoken(text), style), soft_wrap=True)
 
 
 def _inert(text: str, style: str = "") -> Any:
@@ -71,6 +85,8 @@ def emit(
     format = "json" if json_flag else format
     if format not in FORMATS:
         raise InvrlError(f"no format `{format}`", hint=nearest(format, FORMATS))
+    if format != "json":
+        title, rows = _spoken(title), [{_spoken(name): row[name] for name in row} for row in rows]
     if format == "table" and out is None:
         _print_table(rows, title)
         return

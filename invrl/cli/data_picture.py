@@ -44,18 +44,23 @@ def print_picture(description: Description, title: str) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from invrl.demand.timestep import spoken
+
+    step = description["step"]
     console = Console(highlight=False)
     console.print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
     for line in _size(description):
-        console.print(line)
+        console.print(spoken(line, step))
     parts = (_demand, _velocity, _week, _supply, _columns, _examples)
     for part in parts:
         table = part(description)
         if table.row_count:
             console.print()
-            console.print(table)
+            with console.capture() as drawn:
+                console.print(table)
+            print(spoken(drawn.get(), step), end="")
         if part is _demand:
-            console.print("\n".join(_demand_notes(description)))
+            console.print(spoken("\n".join(_demand_notes(description)), step))
 
 
 def _size(d: Description) -> list[str]:
@@ -86,6 +91,8 @@ def _demand_notes(d: Description) -> list[str]:
     ]
     if d["stockout_share"] is not None:
         notes[-1] += f"; stock-out hours on {percent(d['stockout_share'])} of pair-days"
+    if d["masked_share"]:
+        notes.append(f"  masked: {percent(d['masked_share'])} of pair-days (out of stock, closed, not sold)")
     if demand["pairs_without"]:
         notes.append(f"  [yellow]{count(demand['pairs_without'], 'pair')} without any demand[/yellow]")
     if demand["untrained"]["pairs"]:

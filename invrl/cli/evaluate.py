@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.cli.console import Format, Json, Out, emit, say, speak_of
 from invrl.cli.options import DataName, Plugin, is_override, with_data
 
 EXAMPLES = """Examples:
@@ -54,6 +54,7 @@ def evaluate(
         rows += evaluation.evaluate(run, split, by, file, evaluation.elsewhere(config, words), asked)
         if file:
             say(f"wrote {file}")
+    speak_of(found[0].read("results.json").get("step", "day"))
     prices = [run.read("results.json").get("stockout_price", 0.0) for run in found]
     objectives = {said(priced_for(run.config, price)) for run, price in zip(found, prices, strict=True)}
     objective = objectives.pop() if len(objectives) == 1 else "objective: each run's own"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Format, Json, emit, say
+from invrl.cli.console import Format, Json, emit, say, speak_of
 from invrl.cli.options import DATA, OUTPUT, Plugin
 from invrl.cli.recommend import pairs_of
 from invrl.errors import InvrlError
@@ -91,6 +91,7 @@ def _show(played: Any, format: str, json: bool) -> None:
         emit([], json_flag=True, payload=_payload(played))
         return
     step = played.experiment.panel.step
+    speak_of(step)
     counted = [t for t in range(len(played.dates)) if played.counted[t]]
     rows = [_row(played, policy, counted) for policy in played.costs]
     if len(played.runs) > 1:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Json, emit, say
+from invrl.cli.console import Json, emit, say, speak_of
 from invrl.cli.options import (
     AlgoName,
     ConfigName,
@@ -99,6 +99,7 @@ def resume(
 
 
 def _describe(experiment: Any, quiet: bool) -> None:
+    speak_of(experiment.panel.step)
     if quiet:
         return
     from invrl.cli.data_picture import without_training
@@ -151,6 +152,7 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     if json:
         emit([], json_flag=True, payload={"run": str(run.path), **content})
         return
+    speak_of(content.get("step", "day"))
     main = content["policy"]
     rows = [_row(name, split, main) for name in split["policies"]]
     objective = said(priced_for(run.config, content["stockout_price"]))
@@ -158,6 +160,8 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     counted = f"{all_days} days" if days == all_days else f"{days:g} of {all_days} days"
     title = f"test: {split['pairs']:,} pairs x {counted}, {split['demand']} demand"
     emit(rows, title=f"{title}\n{objective}")
+    if run.config.split.by == "days" and run.config.split.test_days == 0:
+        say("split.test_days is 0: these are the validation days again, which chose the policy", "yellow")
     say(f"± half a 95 % interval, clustered by SKU; * significant; {COVERS}", "dim")
     say(f"vs it: the objective of {main} against the row's, paired", "dim")
     if days < all_days:

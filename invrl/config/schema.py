@@ -94,7 +94,8 @@ class Split:
     validation_days: Days = 15
     """Days before the test, to choose updates, configurations and incumbents by."""
     test_days: Days = 15
-    """The last days of the panel, read once."""
+    """The last days of the panel, read once. 0: none is kept back (to order from it, or to play on later
+    sales); what is shown as the test is the validation part again, which chose the policy."""
     train_pairs: Pairs = 0
     """Pairs used to train when pairs are split; 0 means all that the other parts leave."""
     validation_pairs: Pairs = 0

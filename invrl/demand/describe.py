@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from invrl.demand import masks
 from invrl.demand.panel import Panel
 from invrl.demand.scale import unsold
 
@@ -33,11 +34,12 @@ def describe(panel: Panel, training: int | None = None) -> Description:
 
     Keys:
         schema: version of these keys.
-        pairs, skus, warehouses, days, first_day, last_day.
+        pairs, skus, warehouses, days, step (what a day is: day, week or month), first_day, last_day.
         demand: `total` units, `mean` units a pair-day, `largest_day` of any pair, `zero_share` of pair-days,
             `pairs_without`, `untrained` (`pairs` without demand on training days, `names` of a few);
             quantiles over pairs of the daily mean (`pair_mean`), and over pairs
             with demand of its coefficient of variation (`pair_cv`, standard deviation / mean).
+        masked_share: pair-days whose demand is unknown, or on which the pair is not sold (`masks`).
         stockout_share: pair-days with stock-out hours, when the data says; else None.
         velocity: fast, medium, slow -> `pairs`, and their share of all demand.
         weekdays: Mon ... Sun -> mean demand of the day / mean of all days; None where there is none.
@@ -55,10 +57,12 @@ def describe(panel: Panel, training: int | None = None) -> Description:
         "skus": len(np.unique(panel.sku)),
         "warehouses": len(np.unique(panel.warehouse)),
         "days": panel.days,
+        "step": panel.step,
         "first_day": str(panel.dates[0]),
         "last_day": str(panel.dates[-1]),
         "demand": {**_demand(demand, mean), "untrained": _untrained(panel, training)},
         "knowledge": panel.knowledge,
+        "masked_share": _masked_share(panel),
         "stockout_share": _stockout_share(panel),
         "velocity": _velocity(mean),
         "weekdays": _weekdays(panel, by_day),
@@ -101,6 +105,11 @@ def _stockout_share(panel: Panel) -> float | None:
     return float((panel.after[STOCKOUT_HOURS] > 0).mean())
 
 
+def _masked_share(panel: Panel) -> float:
+    known = masks.observed(panel)
+    return 0.0 if known is None else float(1 - known.mean())
+
+
 def _velocity(mean: np.ndarray) -> dict[str, dict[str, float]]:
     """Class -> number of pairs and share of demand (0 when there is none)."""
     classes = {"fast": mean >= FAST, "medium": (mean >= SLOW) & (mean < FAST), "slow": mean < SLOW}
@@ -112,6 +121,8 @@ def _velocity(mean: np.ndarray) -> dict[str, dict[str, float]]:
 
 
 def _weekdays(panel: Panel, by_day: np.ndarray) -> dict[str, float | None]:
+    if panel.step != "day":
+        return {}
     weekday = (panel.dates.astype("datetime64[D]").astype(int) + 3) % 7  # 1970-01-01 was a Thursday
     days = np.bincount(weekday, minlength=7)
     level = np.bincount(weekday, by_day, minlength=7) / np.maximum(days, 1)

@@ -2,8 +2,8 @@
 
 One index for each week (month) of the year: demand against its own level over half a year around it, over
 all pairs of the training days. It turns trailing demand into demand of the coming weeks. A year seen only
-once may be anything: below a year and a half there is none. (The week's season of daily panels is each pair's own:
-`features.forecast`.)
+once may be anything: below a year and a half there is none. (The season of the
+week, in daily panels, is each pair's own: `features.forecast`.)
 """
 
 from __future__ import annotations

@@ -37,10 +37,11 @@ def split(pairs: int, days: int, config: Split) -> dict[str, Part]:
         train, validation, test = _lengths(
             "day", days, config.train_days, config.validation_days, config.test_days
         )
+        judged = _later(everyone, train, validation, config)
         return _checked(
             Part(everyone, config.history_days, config.history_days, train),
-            _later(everyone, train, validation, config),
-            _later(everyone, train + validation, test, config),
+            judged,
+            _later(everyone, train + validation, test, config) if test else judged,
         )
     held_out = config.test_pairs if config.by == "pairs" else 0
     sizes = _lengths("pair", pairs, config.train_pairs, config.validation_pairs, held_out)

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from invrl import __version__
+from invrl.demand.timestep import spoken
 from invrl.errors import InvrlError
 from invrl.report import classes, data, frontier, grid, headline, learning, manifest, pairs, policies, tuning
 from invrl.report.facts import Facts
@@ -41,13 +42,15 @@ def render(facts: Facts, watch: Callable[[str], None] | None = None) -> str:
     menu = "".join(f'<a href="#{key}">{SECTIONS[key][0]}</a>' for key, body in made.items() if body)
     style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
     title = headline.title(facts)
+    step = facts.experiment.panel.step
+    made = {key: spoken(body, step) for key, body in made.items()}
     today = f"{datetime.now(UTC):%-d %B %Y}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)}</title><style>\n{style}</style></head><body>"
-        f"<header><h1>{escape(title)}</h1>{headline.section(facts)}</header><nav>{menu}</nav>"
+        f"<header><h1>{escape(title)}</h1>{spoken(headline.section(facts), step)}</header><nav>{menu}</nav>"
         f"<main>{''.join(made.values())}</main>"
         f"<footer>Made by invrl {__version__} on {today}.</footer></body></html>\n"
     )

@@ -217,7 +217,7 @@ def _write_results(
         scale = experiment.scale(split)[0][experiment.parts[split].pairs]
         policies[split] = {name: repriced(values, scale, objective) for name, values in scored.items()}
     content = {
-        "schema": directory.SCHEMA, "run": run.name, "algo": config.algo,
+        "schema": directory.SCHEMA, "run": run.name, "step": experiment.panel.step, "algo": config.algo,
         "reg": None if config.algo in registry.BASELINES else config.reg,
         "seed": config.seed, "data_fingerprint": experiment.panel.fingerprint(), "policy": main,
         "stockout_price": float(price.stockout), "objective": tree(objective), **head,

@@ -38,20 +38,20 @@ def test_no_measured_day_of_a_pair_is_in_two_parts(config: Split) -> None:
 def test_by_days() -> None:
     parts = split(3, 100, BY_DAYS)
     # 100 - 15 - 20 = 65 training days; the later parts run in for 21 days
-    assert [part[1:] for part in parts.values()] == [(14, 14, 65), (44, 65, 80), (59, 80, 100)]
+    assert [part[1:4] for part in parts.values()] == [(14, 14, 65), (44, 65, 80), (59, 80, 100)]
     assert all(part.pairs.tolist() == [0, 1, 2] for part in parts.values())
 
 
 def test_by_days_with_days_to_spare() -> None:
     parts = split(1, 100, Split(train_days=40, validation_days=10, test_days=10, warmup_days=60))
     # run-in days never reach into the history
-    assert [part[1:] for part in parts.values()] == [(14, 14, 40), (14, 40, 50), (14, 50, 60)]
+    assert [part[1:4] for part in parts.values()] == [(14, 14, 40), (14, 40, 50), (14, 50, 60)]
 
 
 def test_by_pairs() -> None:
     parts = split(100, 31, BY_PAIRS)
     assert [part.pairs.size for part in parts.values()] == [50, 20, 30]
-    assert all(part[1:] == (3, 3, 31) for part in parts.values())
+    assert all(part[1:4] == (3, 3, 31) for part in parts.values())
     assert set(np.concatenate([part.pairs for part in parts.values()])) == set(range(100))
 
 
@@ -161,3 +161,8 @@ def test_the_longest_lead_time_fits_the_pipeline() -> None:
     panel = make_panel(np.ones((9, 1)), lead_time=np.array([MAX_LEAD_TIME + 1]))
     with pytest.raises(InvrlError, match="lead time of 121 days"):
         with_supply(panel, make_config().supply)
+
+
+def test_without_test_days_the_validation_part_stands_in() -> None:
+    parts = split(PAIRS, 100, Split(test_days=0))
+    assert parts["test"] == parts["validation"] and parts["test"].stop == 100
