@@ -11,6 +11,7 @@ import numpy as np
 from invrl import registry
 from invrl.algorithms.contract import Problem
 from invrl.baselines.contract import SEEN, features_of
+from invrl.baselines.forecasts import METHODS
 from invrl.baselines.search import Outlook
 from invrl.config.schema import Config
 from invrl.demand import masks
@@ -22,7 +23,7 @@ from invrl.demand.scale import scale_of, unsold
 from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply
 from invrl.devices import placement
-from invrl.errors import InvrlError
+from invrl.errors import InvrlError, nearest
 from invrl.policies.heads import with_forecasts as weighing
 from invrl.policies.network import Policy, make_policy
 from invrl.sources.forecasts import with_forecasts
@@ -54,7 +55,7 @@ class Experiment:
         self.parts: dict[str, Part] = {name: _measurable(self.panel, part) for name, part in parts.items()}
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)
-        _check_forecasts(self.panel, train)
+        _check_forecasts(self.panel, train, config.baseline.forecast)
         self.normaliser = normaliser or fit_normaliser(
             self.panel, train.pairs, self.training_days, self.scale("train")[0]
         )
@@ -238,12 +239,21 @@ def _measurable(panel: Panel, part: Part) -> Part:
     return kept
 
 
-def _check_forecasts(panel: Panel, train: Part) -> None:
-    """Refuse own forecasts that no training day has seen."""
+def _check_forecasts(panel: Panel, train: Part, wanted: str) -> None:
+    """Refuse own forecasts that no training day has seen, and names that are none."""
     for name, values in panel.forecasts.items():
+        if name in (SEARCH, *METHODS):
+            hint = "rename its column, model or file"
+            raise InvrlError(f"own forecast `{name}` has the name of one that invrl makes", hint=hint)
         if np.isnan(values[: train.stop]).all():
             last = panel.dates[train.stop - 1]
             raise InvrlError(
                 f"forecast `{name}` begins after the training days, which end on {last}",
                 hint="make forecasts as of earlier days, too; or fewer split.test_days",
             )
+    known = (SEARCH, *METHODS, *panel.forecasts)
+    if wanted not in known:
+        raise InvrlError(f"baseline.forecast: no choice {wanted!r}", hint=nearest(wanted, known))
+
+
+SEARCH = "search"

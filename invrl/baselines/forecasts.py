@@ -39,7 +39,7 @@ def _by_weekday(near: Array, far: Array, lead_time: Array, period: int) -> Array
 
 
 def with_forecasts(episode: Episode, unmet: str) -> Episode:
-    """The episode with features [C, F + Q, N]: `FORECASTS` in units a day, then quantiles in units.
+    """The episode with features [C, F + M + Q, N]: `FORECASTS` and own forecasts a day, quantiles in units.
 
     Its features must be those of `contract.SEEN`.
     """
@@ -48,8 +48,11 @@ def with_forecasts(episode: Episode, unmet: str) -> Episode:
     mean = jnp.broadcast_to(episode.scale, short.shape)
     plain = [_by_weekday(near, far, lead_time, episode.review_period), short, long, mean, episode.demand_rate]
     seen = episode.features * episode.demand_rate[:, None]
-    features = jnp.concatenate([jnp.stack(plain, 1), seen], 1)
-    assert features.shape[1] == len(FORECASTS) + QUANTILES, "an incumbent's episode has other features"
+    rows = [jnp.stack(plain, 1), seen[:, :-QUANTILES], seen[:, -QUANTILES:]]
+    assert sum(x.shape[1] for x in rows[:2]) == len(FORECASTS), "an incumbent's episode has other features"
+    if episode.forecasts is not None:
+        rows.insert(2, episode.forecasts)
+    features = jnp.concatenate(rows, 1)
     return episode.replace(features=features)
 
 

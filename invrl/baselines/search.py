@@ -16,6 +16,7 @@ from invrl.baselines.forecasts import FORECASTS, narrowed
 from invrl.baselines.levels import DISTRIBUTIONS
 from invrl.config.schema import Config, Objective
 from invrl.demand.episodes import Dataset
+from invrl.demand.forecasts import is_quantile
 from invrl.devices import placement
 from invrl.metrics import Prices, day_cost
 from invrl.simulator import Action, Episode, Observation, rollout
@@ -24,13 +25,19 @@ from invrl.simulator import Action, Episode, Observation, rollout
 class Outlook(NamedTuple):
     """By what a rule with a safety factor orders."""
 
-    forecast: str  # one of `FORECASTS`
+    forecast: str  # one of `FORECASTS`, or of `own`
     distribution: str = "normal"  # one of `DISTRIBUTIONS`
+    own: tuple[str, ...] = ()  # the panel's own forecasts
 
     @property
     def numbers(self) -> tuple[int, int]:
         """The last two numbers of such a rule."""
-        return list(DISTRIBUTIONS).index(self.distribution), FORECASTS.index(self.forecast)
+        return list(DISTRIBUTIONS).index(self.distribution), (*FORECASTS, *self.own).index(self.forecast)
+
+    @property
+    def is_level(self) -> bool:
+        """The forecast is a quantile: itself what to order up to, without a safety factor."""
+        return self.forecast in self.own and is_quantile(self.forecast)
 
 
 class Fitted(NamedTuple):
@@ -53,10 +60,12 @@ def fit(
         return Fitted(np.zeros((0, 1)), np.nan)
     search = partial(_search, baseline, dataset, weight, price, config, outlook)
     axes = [np.linspace(low, high, steps) for low, high, steps in baseline.axes]
+    if outlook.is_level:
+        axes[0] = np.zeros(1)
     best = search(_grid(axes))
     if not config.baseline.per_pair:
         finer = [
-            np.maximum(found + (axis[1] - axis[0]) * np.linspace(-1, 1, len(axis)), axis[0])
+            np.maximum(found + np.diff(axis[:2]).sum() * np.linspace(-1, 1, len(axis)), axis[0])
             for found, axis in zip(best.numbers[:, 0], axes, strict=True)
         ]  # as many steps: the program is compiled once
         best = search(_grid(finer))

@@ -180,12 +180,11 @@ class Baseline:
 
     per_pair: bool = False
     """Best grid point for each pair by itself, instead of one for all pairs."""
-    forecast: Literal[
-        "search", "forecast", "short", "long", "mean", "shrunk", "ses", "croston", "sba", "tsb"
-    ] = "search"
-    """What an incumbent takes as the coming demand: the forecast by weekday, a trailing mean, the mean of the
-    training days, the unit of `features.level`, simple exponential smoothing, or Croston's method and its
-    kin for rare demand; `search` takes the best on the validation part."""
+    forecast: str = "search"
+    """What an incumbent takes as the coming demand: `forecast` by weekday, the trailing means `short` and
+    `long`, `mean` of the training days, `shrunk` (the unit of `features.level`), smoothing by `ses`,
+    `croston`, `sba` or `tsb`, or an own forecast by its name (a quantile is itself the level to order up to);
+    `search` takes the best on the validation part."""
     distribution: Literal["search", "normal", "negbin", "poisson", "empirical"] = "search"
     """What a level is a quantile of: a normal, negative binomial or Poisson distribution about the forecast,
     or the pair's own past demand over protection intervals; `search` takes the best on validation."""

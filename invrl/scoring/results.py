@@ -72,10 +72,14 @@ def best_outlook(experiment: Experiment, price: Prices) -> Outlook:
 
 def _best_outlook(experiment: Experiment, price: Prices) -> Outlook:
     wanted = experiment.config.baseline
-    methods = METHODS if wanted.forecast == "search" else (wanted.forecast,)
+    own = tuple(experiment.panel.forecasts)
+    methods = (*METHODS, *own) if wanted.forecast == "search" else (wanted.forecast,)
     kinds = tuple(DISTRIBUTIONS) if wanted.distribution == "search" else (wanted.distribution,)
-    if len(methods) == len(variants(methods[0])) == len(kinds) == 1:
-        return Outlook(methods[0], kinds[0])
+    only = Outlook(methods[0], kinds[0], own)
+    if len(methods) == 1 and only.is_level:
+        return only._replace(distribution="normal")  # at the factor 0: the forecast itself
+    if len(methods) == len(kinds) == 1 and len(variants(methods[0])) < 2:
+        return only
     config = experiment.config
     config = replace(config, objective=priced_for(config, float(price.stockout)))
     simulate = make_simulate(classical(registry.get("baseline", "incumbent"), config), config)
@@ -92,10 +96,13 @@ def _best_outlook(experiment: Experiment, price: Prices) -> Outlook:
         return weighted_means(simulate(None, data, own=own), weight)["objective"]
 
     def constant(method: str) -> Outlook:
-        return min((Outlook(name) for name in variants(method)), key=lambda outlook: fitted(outlook).cost)
+        return min(
+            (Outlook(name, own=own) for name in variants(method) or (method,)),
+            key=lambda outlook: fitted(outlook).cost,
+        )
 
     best = min((constant(method) for method in methods), key=loss)
-    return min((best._replace(distribution=kind) for kind in kinds), key=loss)
+    return best if best.is_level else min((best._replace(distribution=kind) for kind in kinds), key=loss)
 
 
 def _fitted(
