@@ -49,7 +49,7 @@ class Trajectory(NamedTuple):
 
 
 class Explore(NamedTuple):
-    """A policy that tries things out."""
+    """A behaviour policy: the policy and its exploration noise."""
 
     policy: Policy
     aim: Callable[[View, Array], Array]

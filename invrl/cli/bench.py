@@ -26,29 +26,40 @@ SIZES, OUTPUT = "Sizes", "Output"
 
 def bench(
     overrides: Overrides = None,
-    preset: Annotated[str, typer.Option(help="laptop, paper or tmall.", rich_help_panel=SIZES)] = "laptop",
+    preset: Annotated[
+        str, typer.Option(help="Sizes to time: laptop, paper or tmall.", rich_help_panel=SIZES)
+    ] = "laptop",
     what: Annotated[
         str | None,
         typer.Option(
-            help="Of base_stock, network, network_relu, ds, ds_relu, ppo, ddpg, recommend, or algorithms of "
-            "--plugin; else all.",
+            help="What to time: base_stock, network, network_relu, ds, ds_relu, ppo, ddpg, recommend, or an "
+            "algorithm of --plugin; default: all.",
             rich_help_panel=SIZES,
         ),
     ] = None,
-    pairs: Annotated[str | None, typer.Option(help="Such as 1000,10000.", rich_help_panel=SIZES)] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="Numbers of pairs, such as 1000,10000.", rich_help_panel=SIZES)
+    ] = None,
     days: Annotated[
         str | None,
-        typer.Option(help="All sizes run on the first; one size shows the others.", rich_help_panel=SIZES),
+        typer.Option(
+            help="Days, such as 90,30: all sizes run the first, one size the others.", rich_help_panel=SIZES
+        ),
     ] = None,
-    review_period: Annotated[str | None, typer.Option(help="Such as 1,2,7.", rich_help_panel=SIZES)] = None,
+    review_period: Annotated[
+        str | None, typer.Option(help="Review periods in days, such as 1,2,7.", rich_help_panel=SIZES)
+    ] = None,
     block: Annotated[
-        int | None, typer.Option(min=1, help="Pairs in a block, else as usual.", rich_help_panel=SIZES)
+        int | None,
+        typer.Option(min=1, help="Pairs in a block; default: what training uses.", rich_help_panel=SIZES),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Warm runs at least; medians count.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Warm repeats at least; the median is reported.")] = 5,
     compare: Annotated[
-        Path | None, typer.Option(help="A file of --out; exit 1 where this machine became slower.")
+        Path | None, typer.Option(help="An earlier --out file; exit 1 if this machine is slower.")
     ] = None,
-    tolerance: Annotated[float, typer.Option(min=0, help="Loss of speed that --compare lets pass.")] = 0.2,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Share of speed that --compare allows to lose.")
+    ] = 0.2,
     plugin: Plugin = None,
     format: Format = "table",
     json: Json = False,

@@ -23,16 +23,18 @@ invrl compare runs/cheap runs/dear --objective stockout_weight=30
 
 def compare(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN|DIR]...", help="Default: all below runs/.")
+        list[str] | None,
+        typer.Argument(metavar="[RUN|DIR]...", help="Runs, or folders of runs; default: runs/."),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")
+        str | None,
+        typer.Option(help="Cell (algorithm/form) that the others are compared with, such as ddpg/both."),
     ] = None,
-    split: Annotated[str, typer.Option(help="validation or test.")] = "test",
-    bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    split: Annotated[str, typer.Option(help="Days to compare on: validation or test.")] = "test",
+    bootstrap: Annotated[int, typer.Option(help="Bootstrap samples for each interval.")] = 1000,
     objective: Annotated[
         list[str] | None,
-        typer.Option(help="KEY=VALUE, such as stockout_weight=30: score all runs under this objective."),
+        typer.Option(help="Score all runs under this objective: KEY=VALUE, such as stockout_weight=30."),
     ] = None,
     fail_if_worse: Annotated[
         bool, typer.Option("--fail-if-worse", help="Exit 1 if a learned cell is worse than the reference.")
@@ -42,7 +44,7 @@ def compare(
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """Grids of signed differences to a reference cell, and the absolute table."""
+    """Compare runs: differences to a reference cell, and a table of all cells."""
     from invrl.runs import directory
     from invrl.scoring import comparison
 

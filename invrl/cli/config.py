@@ -28,7 +28,7 @@ invrl config check mine.toml train.updates=200
 
 @app.command("ls", epilog=EXAMPLES)
 def ls(format: Format = "table", json: Json = False, out: Out = None) -> None:
-    """The ready configs."""
+    """List the ready configs."""
     rows = [
         {"config": path.stem, "about": path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")}
         for path in sorted(reading.EXPERIMENTS.glob("*.toml"))
@@ -39,17 +39,21 @@ def ls(format: Format = "table", json: Json = False, out: Out = None) -> None:
 @app.command("show", epilog=EXAMPLES)
 def show(
     config: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG]", help="A file or a name; default: the defaults.")
+        str | None,
+        typer.Argument(
+            metavar="[CONFIG]", help="A TOML file, or a name of `invrl config ls`; default: the defaults."
+        ),
     ] = None,
     overrides: Overrides = None,
     algo: AlgoName = None,
     reg: RegName = None,
     explain: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Say what a key or section means, with unit and bounds.")
+        str | None,
+        typer.Option(metavar="KEY", help="Explain a key or a section: meaning, unit, bounds, default."),
     ] = None,
     plugin: Plugin = None,
 ) -> None:
-    """The resolved config as TOML: every key and its value."""
+    """Print the resolved config as TOML: every key and its value."""
     if explain is not None:
         print("\n\n".join(map(_told, explained(explain))))
         return
@@ -65,7 +69,7 @@ def _told(setting: dict[str, Any]) -> str:
 @app.command("copy", epilog=EXAMPLES)
 def copy(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A name of `invrl config ls`.")],
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, or a directory.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, or a folder for it.")],
 ) -> None:
     """Copy a ready config to change it."""
     source = reading.find(config)
@@ -78,7 +82,9 @@ def copy(
 
 @app.command("check", epilog=EXAMPLES)
 def check(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A file or a name.")],
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="A TOML file, or a name of `invrl config ls`.")
+    ],
     overrides: Overrides = None,
     algo: AlgoName = None,
     reg: RegName = None,

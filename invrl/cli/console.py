@@ -1,4 +1,4 @@
-"""What the terminal sees: data on stdout, talk on stderr."""
+"""What the terminal sees: data on stdout, messages on stderr."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from invrl.tables.whole import guarded, write_text
 FORMATS = ("table", "markdown", "csv", "latex", "json")
 
 Format = Annotated[
-    str, typer.Option("--format", help="table, markdown, csv, latex or json.", rich_help_panel="Output")
+    str,
+    typer.Option(
+        "--format", help="Output format: table, markdown, csv, latex or json.", rich_help_panel="Output"
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel="Output")]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.", rich_help_panel="Output")]
 Out = Annotated[
-    Path | None, typer.Option("--out", help="Write to this new file instead.", rich_help_panel="Output")
+    Path | None,
+    typer.Option("--out", help="Write to this new file, not to the terminal.", rich_help_panel="Output"),
 ]
 
 
@@ -45,7 +49,7 @@ def _spoken(text: str) -> str:
 
 
 def say(text: str = "", style: str = "") -> None:
-    """One line of talk, on stderr; markup and control characters in it do nothing."""
+    """One line of a message, on stderr; markup and control characters in it do nothing."""
     from rich.console import Console
 
     Console(stderr=True, highlight=False).print(_inert(_spoken(text), style), soft_wrap=True)

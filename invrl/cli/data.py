@@ -27,7 +27,7 @@ DRAWN = [name for name in SOURCES if name != "file"]
 PanelFile = Annotated[
     Path, typer.Option("--out", help="New file: .parquet or .csv.", rich_help_panel="Output")
 ]
-Config = Annotated[str | None, typer.Option("--config", help=r"Take the \[data] table of this config.")]
+Config = Annotated[str | None, typer.Option("--config", help=r"Use the \[data] table of this config.")]
 
 
 def _option(metavar: str, help: str) -> Any:
@@ -46,9 +46,9 @@ invrl data make retail --out shop.parquet pairs=1000 days=120
 invrl data make lost-sales --out poisson.csv mean=5 lead_time=4"""
 )
 def make(
-    source: Annotated[str, typer.Argument(help=f"One of {', '.join(DRAWN)}.")],
+    source: Annotated[str, typer.Argument(help=f"The source: {', '.join(DRAWN)}.")],
     out: PanelFile,
-    options: Annotated[list[str] | None, _words("Options of the source.")] = None,
+    options: Annotated[list[str] | None, _words("Options of the source, such as pairs=1000.")] = None,
 ) -> None:
     """Draw a panel from a source and write it to a new file."""
     from invrl.sources.files import check_new
@@ -77,26 +77,33 @@ def import_(
     words: Annotated[list[str] | None, _words(r"Overrides of the \[data] table.")] = None,
     config: Config = None,
     column: Annotated[
-        list[str] | None, _option("OURS=THEIRS", "The file's name for our column; may be repeated.")
+        list[str] | None, _option("OURS=THEIRS", "What the file calls a column; repeatable.")
     ] = None,
-    ahead: Annotated[str, _option("A,B,...", "Known before the day, such as promotions.")] = "",
-    after: Annotated[str, _option("A,B,...", "Known only after it, such as stock-out hours.")] = "",
-    static: Annotated[str, _option("A,B,...", "Constant per pair, such as the city.")] = "",
+    ahead: Annotated[str, _option("A,B,...", "Columns known before the day, such as promotions.")] = "",
+    after: Annotated[
+        str, _option("A,B,...", "Columns known only after the day, such as stockout hours.")
+    ] = "",
+    static: Annotated[str, _option("A,B,...", "Columns constant per pair, such as the city.")] = "",
     sum_: Annotated[
         bool,
         typer.Option("--sum", help="Rows are order lines: add up each day.", rich_help_panel="Columns"),
     ] = False,
     returns: Annotated[
-        str, _option("drop|net", "Negative lines: left out, or taken off their day; with --sum.")
+        str, _option("drop|net", "With --sum: drop negative lines, or net them against their day.")
     ] = "",
-    date_format: Annotated[str, _option("FORMAT", r"Of dates, such as '%m/%d/%Y %H:%M'.")] = "",
-    encoding: Annotated[str, _option("NAME", "Of a CSV file, such as latin-1.")] = "",
-    gaps: Annotated[str, _option("error|zero", "zero: no row means no demand that day.")] = "",
+    date_format: Annotated[str, _option("FORMAT", r"Format of the dates, such as '%m/%d/%Y %H:%M'.")] = "",
+    encoding: Annotated[str, _option("NAME", "Encoding of a CSV file, such as latin-1.")] = "",
+    gaps: Annotated[
+        str, _option("error|zero|listed", "What a missing row means: an error, no demand, or not for sale.")
+    ] = "",
     knowledge: Annotated[
-        str, _option("known|censored|uncensored", "What demand is: censored for plain sales.")
+        str,
+        _option(
+            "known|censored|uncensored", "What the demand column is; sales cut by stockouts are censored."
+        ),
     ] = "",
 ) -> None:
-    """Check a file of yours and write it as a panel, which then needs no settings."""
+    """Check a file and write it as a panel, which is then read without settings."""
     from invrl.sources.files import check_new
 
     check_new(out)
@@ -126,7 +133,7 @@ def describe(
     json_flag: Json = False,
     out: Out = None,
 ) -> None:
-    """What is in a panel: size, demand, season, columns, example series."""
+    """Describe a panel: size, demand, season, columns, example series."""
     from invrl.cli.data_picture import figures, print_picture
     from invrl.config.reading import load
     from invrl.demand.describe import describe as describe_panel

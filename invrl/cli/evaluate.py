@@ -24,13 +24,17 @@ invrl evaluate runs/ds-both-1a2b3c data.options.pairs=1000000
 def evaluate(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="RUN... [KEY=VALUE]...", help="Runs; data, split and evaluation keys."),
+        typer.Argument(metavar="RUN... [KEY=VALUE]...", help="Runs, then keys of data, split or evaluation."),
     ],
     data: DataName = None,
     plugin: Plugin = None,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    by: Annotated[str | None, typer.Option(help="velocity, warehouse, lead_time or a static column.")] = None,
-    trace: Annotated[Path | None, typer.Option(help="Write every day of every pair to this file.")] = None,
+    split: Annotated[str, typer.Option(help="Days to evaluate on: train, validation or test.")] = "test",
+    by: Annotated[
+        str | None, typer.Option(help="Group pairs by velocity, warehouse, lead_time or a static column.")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write every day of every pair to this new file.")
+    ] = None,
     format: Format = "table",
     json: Json = False,
     out: Out = None,

@@ -31,13 +31,16 @@ def _complete_config(incomplete: str) -> list[str]:
 
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY.PATH=VALUE]...", help="Config values, such as train.updates=200."),
+    typer.Argument(
+        metavar="[KEY.PATH=VALUE]...", help="Keys of the config and their values, such as train.updates=200."
+    ),
 ]
 AlgoName = Annotated[
     str | None,
     typer.Option(
         "--algo",
-        help=f"{', '.join(registry.ALGORITHMS)}; or an incumbent: {', '.join(registry.BASELINES)}.",
+        help=f"An algorithm: {', '.join(registry.ALGORITHMS)}; "
+        f"or an incumbent: {', '.join(registry.BASELINES)}.",
         autocompletion=_complete(registry.ALGORITHMS | registry.BASELINES),
         rich_help_panel=TRAINING,
     ),
@@ -49,7 +52,7 @@ RegName = Annotated[
         autocompletion=_complete(registry.HEADS), rich_help_panel=TRAINING,
     ),
 ]  # fmt: skip
-Seed = Annotated[int | None, typer.Option(help="Seed of the training run.", rich_help_panel=TRAINING)]
+Seed = Annotated[int | None, typer.Option(help="Seed of the training.", rich_help_panel=TRAINING)]
 ConfigName = Annotated[
     str | None,
     typer.Option(
@@ -59,7 +62,9 @@ ConfigName = Annotated[
 ]  # fmt: skip
 DataName = Annotated[
     str | None,
-    typer.Option("--data", help=f"A file, or a source: {', '.join(registry.SOURCES)}.", rich_help_panel=DATA),
+    typer.Option(
+        "--data", help=f"A panel file, or a source: {', '.join(registry.SOURCES)}.", rich_help_panel=DATA
+    ),
 ]
 
 
@@ -76,8 +81,8 @@ Plugin = Annotated[
         help="Your Python file that registers a form, source, baseline or algorithm.",
     ),
 ]  # fmt: skip
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel=OUTPUT)]
-OutDir = Annotated[Path, typer.Option("--out", help="Where run directories go.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show progress.", rich_help_panel=OUTPUT)]
+OutDir = Annotated[Path, typer.Option("--out", help="Folder for the new run.", rich_help_panel=OUTPUT)]
 
 
 def load_config(

@@ -27,7 +27,7 @@ from invrl.errors import InvrlError, nearest
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Judge a pilot by difference-in-differences, plan one, and check the judge.",
+    help="Analyse a pilot, plan one, and validate the estimator by simulation.",
 )
 
 TITLES = {
@@ -51,15 +51,17 @@ def analyse(
     covariate: Annotated[
         list[str] | None,
         typer.Option(
-            "--covariate", help="Another column to compare before the pilot.", rich_help_panel="Data"
+            "--covariate",
+            help="A further column to compare before the pilot; repeatable.",
+            rich_help_panel="Data",
         ),
     ] = None,
     cap: Cap = 365.0,
     bin: Annotated[int, analysis(help="Days per point of the event study.")] = 7,
-    before: Annotated[int | None, analysis(help="Use only so many days before the start.")] = None,
-    after: Annotated[int | None, analysis(help="Use only so many days from the start on.")] = None,
+    before: Annotated[int | None, analysis(help="Days before the start to use; default: all.")] = None,
+    after: Annotated[int | None, analysis(help="Days from the start on to use; default: all.")] = None,
     washout: Annotated[
-        int, analysis(help="Leave out so many days from the start: old orders still arrive.")
+        int, analysis(help="Days from the start to leave out, as old orders still arrive.")
     ] = 0,
     leads: Annotated[int, analysis(help="Points before the start; earlier ones are pooled.")] = 8,
     lags: Annotated[int, analysis(help="Points after the start; later ones are pooled.")] = 12,
@@ -171,32 +173,33 @@ def year_on_year(
 )
 def plan(
     file: File,
-    stockout: Annotated[
-        float | None, analysis(help="Smallest effect worth finding, percentage points.")
-    ] = None,
-    turnover: Annotated[float | None, analysis(help="Smallest effect worth finding, days.")] = None,
+    stockout: Annotated[float | None, analysis(help="Smallest effect to detect, percentage points.")] = None,
+    turnover: Annotated[float | None, analysis(help="Smallest effect to detect, days.")] = None,
     days: Annotated[
-        list[int] | None, analysis(help="Length of the pilot; repeat. Default 28, 56, 84 as they fit.")
+        list[int] | None,
+        analysis(help="Length of the pilot in days; repeatable. Default: 28, 56, 84, as they fit."),
     ] = None,
     pairs: Annotated[
-        list[int] | None, analysis(help="Treated pairs; repeat. Default: the fewest that do.")
+        list[int] | None, analysis(help="Treated pairs; repeatable. Default: the fewest that are enough.")
     ] = None,
     before: Annotated[int, analysis(help="Days of history before the start.")] = 56,
-    washout: Annotated[int, analysis(help="Days from the start that will be left out.")] = 0,
-    power: Annotated[float, analysis(help="Wanted chance of finding the effect.")] = 0.8,
+    washout: Annotated[int, analysis(help="Days from the start to leave out.")] = 0,
+    power: Annotated[float, analysis(help="Probability of detecting the effect.")] = 0.8,
     controls: Annotated[float, analysis(help="Control pairs for each treated pair.")] = 1.0,
-    most: Annotated[int | None, analysis(help="Most treated pairs; default what the file holds.")] = None,
+    most: Annotated[
+        int | None, analysis(help="Upper limit of treated pairs; default: what the file holds.")
+    ] = None,
     column: Column = None,
     cap: Cap = 365.0,
     replications: Annotated[
-        int, typer.Option(help="Simulated pilots per number.", rich_help_panel="Simulation")
+        int, typer.Option(help="Simulated pilots for each design.", rich_help_panel="Simulation")
     ] = 1000,
     seed: Seed = 0,
     format: Format = "table",
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """How many pairs and days a pilot needs, by simulation on your own panel."""
+    """Plan a pilot: how many pairs and days it needs, by simulation on your own panel."""
     from invrl.pilot.planning import Question
     from invrl.pilot.planning import plan as run
     from invrl.pilot.table import read_table

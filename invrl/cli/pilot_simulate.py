@@ -24,21 +24,24 @@ invrl pilot simulate --pairs 2000 --share 0.1 --waves 3 --picked worst
 
 def simulate(
     overrides: Overrides = None,
-    pairs: Annotated[int, analysis(help="Pairs, treated and controls.")] = 400,
-    share: Annotated[float, analysis(help="Share of them treated.")] = 0.5,
+    pairs: Annotated[int, analysis(help="Pairs: treated and controls together.")] = 400,
+    share: Annotated[float, analysis(help="Share of the pairs that is treated.")] = 0.5,
     before: Annotated[int, analysis(help="Days before the start.")] = 56,
     after: Annotated[int, analysis(help="Days after the start.")] = 56,
     waves: Annotated[int, analysis(min=1, help="Waves of starts, two weeks apart.")] = 1,
     picked: Annotated[
-        str, analysis(help="lot, or worst: the pairs with most stockouts before the start.")
+        str, analysis(help="How treated pairs are chosen: lot, or worst (most stockouts before the start).")
     ] = "lot",
     shift: Annotated[
-        float | None, analysis(help="New policy: the incumbent, its safety factor moved. Default 0.5.")
+        float | None,
+        analysis(help="The new policy is the incumbent with its safety factor raised by this; default 0.5."),
     ] = None,
-    run: Annotated[str | None, analysis(help="New policy: a trained run's, on its own data.")] = None,
+    run: Annotated[
+        str | None, analysis(help="The new policy is that of this run, on the data of the run.")
+    ] = None,
     data: DataName = None,
     statistical: Annotated[
-        bool, analysis("--statistical", help="No inventory: outcomes drawn with an exact effect.")
+        bool, analysis("--statistical", help="Draw outcomes with an exact effect, without an inventory.")
     ] = False,
     stockout: Annotated[float | None, analysis(help="--statistical: effect, points. Default -0.83.")] = None,
     turnover: Annotated[float | None, analysis(help="--statistical: effect, days. Default -9.53.")] = None,
@@ -46,7 +49,8 @@ def simulate(
         float | None, analysis(help="--statistical: correlation of a day with the next. Default 0.8.")
     ] = None,
     example: Annotated[
-        Path | None, typer.Option(help="Only write one such pilot, as CSV.", rich_help_panel="Output")
+        Path | None,
+        typer.Option(help="Write one such pilot to this new CSV file, and stop.", rich_help_panel="Output"),
     ] = None,
     replications: Annotated[
         int, typer.Option(help="Number of simulated pilots.", rich_help_panel="Simulation")
@@ -56,7 +60,7 @@ def simulate(
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """Pilots with a known effect: bias, coverage of the interval, size of the tests.
+    """Simulate pilots with a known effect: bias, coverage of the interval, size of the tests.
 
     The pilots run in the inventory simulator: treated pairs change their policy at the start, and the
     truth is what the same pairs would have done on the same demand without.

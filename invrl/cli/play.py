@@ -27,7 +27,7 @@ def play(
     sales: Annotated[
         Path | None,
         typer.Option(
-            help="What was sold after the run's data, in the same form; none: order now.",
+            help="Sales after the run's data, with its columns; default: none, and only the next orders.",
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -38,11 +38,13 @@ def play(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="OURS=THEIRS", help="The state file's name for our column.", rich_help_panel=DATA
+            metavar="OURS=THEIRS",
+            help="What the state file calls a column; repeatable.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     orders: Annotated[
-        str, typer.Option(metavar="FIRST-LAST", help="Reviews that may order, from 1; else all.")
+        str, typer.Option(metavar="FIRST-LAST", help="Reviews that may order, counted from 1; default: all.")
     ] = "",
     out: Annotated[
         Path | None,

@@ -25,20 +25,20 @@ COLOURS = ("cyan", "yellow", "green", "magenta", "red", "blue", "white")
 
 
 def plot(
-    names: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Paths or names of runs, or a directory.")
-    ],
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
     what: Annotated[
         str | None,
-        typer.Option(help="Groups (objective, bellman, q, kl, bound, ...) or metrics, separated by commas."),
+        typer.Option(help="Groups (objective, bellman, q, kl, bound, ...) or metrics to draw, with commas."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="A new .png or .svg file; without it, a sketch.", rich_help_panel="Output"),
+        typer.Option(
+            help="New file: .png or .svg; default: a sketch in the terminal.", rich_help_panel="Output"
+        ),
     ] = None,
     plugin: Plugin = None,
 ) -> None:
-    """Learning curves and diagnostics: Bellman error, Q range, KL, actions at a bound ..."""
+    """Plot learning curves and diagnostics: Bellman error, Q range, KL, actions at a bound ..."""
     from invrl.charts import learning
     from invrl.cli.report import find_runs
 

@@ -24,7 +24,8 @@ def recommend(
     limits: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[supply.KEY=VALUE]...", help="pack_size, min_order, max_order, max_position."
+            metavar="[supply.KEY=VALUE]...",
+            help="Limits of the day: pack_size, min_order, max_order, max_position.",
         ),
     ] = None,
     state: Annotated[
@@ -36,33 +37,36 @@ def recommend(
     data: DataName = None,
     date: Annotated[
         str | None,
-        typer.Option(help="The day to order for; else the one after the data.", rich_help_panel=DATA),
+        typer.Option(help="The day to order for; default: the day after the data.", rich_help_panel=DATA),
     ] = None,
     ahead: Annotated[
         list[Path] | None,
-        typer.Option(help="What is known of the coming days; may be repeated.", rich_help_panel=DATA),
+        typer.Option(help="Known-ahead columns of the coming days; repeatable.", rich_help_panel=DATA),
     ] = None,
     forecasts: Annotated[
         list[Path] | None,
-        typer.Option(help="The newest own forecasts; may be repeated.", rich_help_panel=DATA),
+        typer.Option(help="Your newest forecasts; repeatable.", rich_help_panel=DATA),
     ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="OURS=THEIRS", help="The state file's name for our column.", rich_help_panel=DATA
+            metavar="OURS=THEIRS",
+            help="What the state file calls a column; repeatable.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     new_pairs: Annotated[
-        bool, typer.Option("--new-pairs", help="Many pairs may be new to the data.", rich_help_panel=DATA)
+        bool,
+        typer.Option(
+            "--new-pairs", help="Order also where most pairs are new to the data.", rich_help_panel=DATA
+        ),
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="New file: .parquet or .csv.", rich_help_panel=OUTPUT)
     ] = None,
     explain: Annotated[
         str | None,
-        typer.Option(
-            metavar="SKU,WAREHOUSE", help="Say why one pair gets its order.", rich_help_panel=OUTPUT
-        ),
+        typer.Option(metavar="SKU,WAREHOUSE", help="Explain the order of one pair.", rich_help_panel=OUTPUT),
     ] = None,
     plugin: Plugin = None,
     json: Json = False,

@@ -23,15 +23,16 @@ invrl report runs/study --reference ddpg/both --out study.html
 
 
 def report(
-    names: Annotated[list[str], typer.Argument(metavar="RUN|DIR...", help="Runs, or directories of runs.")],
+    names: Annotated[list[str], typer.Argument(metavar="RUN|DIR...", help="Runs, or folders of runs.")],
     out: Annotated[Path, typer.Option(help="The new HTML file.", rich_help_panel="Output")] = Path(
         "report.html"
     ),
     reference: Annotated[
-        str | None, typer.Option(help="Cell that differences refer to, such as ddpg/both.")
+        str | None,
+        typer.Option(help="Cell (algorithm/form) that the others are compared with, such as ddpg/both."),
     ] = None,
-    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
-    bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    split: Annotated[str, typer.Option(help="Days to report on: test or validation.")] = "test",
+    bootstrap: Annotated[int, typer.Option(help="Bootstrap samples for each interval.")] = 1000,
     plugin: Plugin = None,
     quiet: Quiet = False,
 ) -> None:

@@ -24,13 +24,13 @@ invrl runs show runs/ds-both-1a2b3c --json
 
 @app.command("ls", epilog=EXAMPLES)
 def ls(
-    root: Annotated[Path, typer.Argument(help="Directory of runs.")] = Path("runs"),
+    root: Annotated[Path, typer.Argument(help="Folder of runs.")] = Path("runs"),
     plugin: Plugin = None,
     format: Format = "table",
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """All runs, newest first."""
+    """List all runs, newest first."""
     from invrl.runs import directory
 
     found = directory.below(root)
@@ -63,7 +63,7 @@ def show(
     plugin: Plugin = None,
     json: Json = False,
 ) -> None:
-    """One run: its manifest, learning curve and results."""
+    """Show one run: its manifest, learning curve and results."""
     from invrl.cli.train import show as show_results
     from invrl.config import reading
     from invrl.runs import directory

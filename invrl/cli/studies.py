@@ -14,7 +14,7 @@ from invrl.cli.options import Plugin
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Searches: list, show, tuning curve, sensitivity, frontier.",
+    help="List and show studies; tuning curve, sensitivity, frontier.",
 )
 
 EXAMPLES = """Examples:
@@ -26,10 +26,14 @@ invrl tune --algo ds --reg both --only --space "objective.stockout_weight=choice
 invrl studies frontier runs --out frontier.png
 """
 Places = Annotated[
-    list[Path] | None, typer.Argument(metavar="[DIR]...", help="Studies or folders of them; default runs/.")
+    list[Path] | None,
+    typer.Argument(metavar="[DIR]...", help="Studies, or folders of studies; default: runs/."),
 ]
 Levels = Annotated[
-    list[str] | None, typer.Option("--level", help="A level line, NAME=VALUE, such as optimum=0.8543.")
+    list[str] | None,
+    typer.Option(
+        "--level", help="A horizontal line in the picture: NAME=VALUE, such as optimum=0.8543; repeatable."
+    ),
 ]
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -69,7 +73,7 @@ def ls(
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """All studies: cell, sampler, trials, best so far."""
+    """List all studies: cell, sampler, trials, best so far."""
     from invrl.tuning.study import trials_of
 
     lines = []
@@ -90,7 +94,7 @@ def ls(
 def show(
     study: Path, plugin: Plugin = None, format: Format = "table", json: Json = False, out: Out = None
 ) -> None:
-    """Every configuration of a study, best first; of a frontier, in their order."""
+    """Show every trial of a study, best first; those of a frontier in their order."""
     from invrl.tuning.study import read_study, shown_order, tests_of, trials_of
 
     found = read_study(study)
@@ -117,7 +121,7 @@ def curve(
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """The best policy found against the configurations tried: figure (.png, .svg), table or sketch."""
+    """Tuning curve: expected score of the best of k trials, as a table, a sketch or a picture (--out)."""
     from invrl.tuning import curve as curves
     from invrl.tuning.pictures import draw_curves
 
@@ -138,7 +142,7 @@ def curve(
     )
     if format == "table" and levels:
         say("level lines: " + ", ".join(f"{name} {value:.4g}" for name, value in levels.items()))
-    say("expected, low, high: mean and middle 90 % of users who try so many, with one seed each")
+    say("expected, low, high: mean and 5-95 % range over random orders of the trials, one seed each")
 
 
 @app.command()
@@ -150,7 +154,7 @@ def sensitivity(
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """How much each cell's result depends on its hyper-parameters."""
+    """Sensitivity: how much the result of each cell depends on its hyper-parameters."""
     from invrl.tuning import curve as curves
     from invrl.tuning.pictures import draw_sensitivity
 
@@ -165,18 +169,19 @@ def sensitivity(
 def frontier(
     places: Places = None,
     reference: Annotated[
-        str | None, typer.Option(help="Cell that differences refer to; default the incumbent, or the first.")
+        str | None,
+        typer.Option(help="Cell (algorithm/form) that the others are compared with; default: the incumbent."),
     ] = None,
     incumbent: Annotated[
-        bool, typer.Option(help="Draw the incumbent too, its safety factor moved with hindsight.")
+        bool, typer.Option(help="Add the incumbent with its safety factor moved, which is hindsight.")
     ] = True,
-    bootstrap: Annotated[int, typer.Option(help="Resamples behind each interval.")] = 1000,
+    bootstrap: Annotated[int, typer.Option(help="Bootstrap samples for each interval.")] = 1000,
     plugin: Plugin = None,
     format: Format = "table",
     json: Json = False,
     out: Out = None,
 ) -> None:
-    """Stockout rate against turnover time over the trials of studies that move the objective's weights."""
+    """Frontier: stockout rate against turnover time, of studies over the weights of the objective."""
     from invrl.scoring.intervals import COVERS
     from invrl.tuning import frontier as frontiers
     from invrl.tuning.pictures import draw_frontier

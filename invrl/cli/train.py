@@ -43,7 +43,7 @@ def train(
     data: DataName = None,
     seed: Seed = None,
     name: Annotated[
-        str | None, typer.Option(help="Start of the run's name.", rich_help_panel="Output")
+        str | None, typer.Option(help="Name of the run, to which an id is added.", rich_help_panel="Output")
     ] = None,
     out: OutDir = Path("runs"),
     hosts: Hosts = None,

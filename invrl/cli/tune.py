@@ -40,37 +40,46 @@ def tune(
     reg: RegName = None,
     config: ConfigName = None,
     data: DataName = None,
-    trials: Annotated[int, typer.Option(min=1, help="Configurations.", rich_help_panel=SEARCH)] = 10,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each.", rich_help_panel=SEARCH)] = 1,
+    trials: Annotated[int, typer.Option(min=1, help="Configurations to try.", rich_help_panel=SEARCH)] = 10,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Training runs (seeds) of each configuration.", rich_help_panel=SEARCH)
+    ] = 1,
     sampler: Annotated[
         str,
-        typer.Option(help="random, quasi, grid, tpe; fixed: only the seeds differ.", rich_help_panel=SEARCH),
+        typer.Option(
+            help="How to choose: random, quasi, grid or tpe; fixed tries one configuration.",
+            rich_help_panel=SEARCH,
+        ),
     ] = "random",
     space: Annotated[
         list[str] | None,
-        typer.Option(help='A line of the search space: KEY="log 1e-4 1e-2".', rich_help_panel=SEARCH),
+        typer.Option(
+            help='A key to search and its range: KEY="log 1e-4 1e-2"; repeatable.', rich_help_panel=SEARCH
+        ),
     ] = None,
     only: Annotated[
-        bool, typer.Option("--only", help="Search the lines of --space alone.", rich_help_panel=SEARCH)
+        bool, typer.Option("--only", help="Search the keys of --space alone.", rich_help_panel=SEARCH)
     ] = False,
     halving: Annotated[
         int,
-        typer.Option(min=0, help="Successive halving: 1 in N goes on; 0 for none.", rich_help_panel=SEARCH),
+        typer.Option(
+            min=0, help="Successive halving: keep 1 in N at each step; 0: keep all.", rich_help_panel=SEARCH
+        ),
     ] = 0,
     executor: Annotated[
-        str, typer.Option(help="local, or ray for a cluster.", rich_help_panel=SEARCH)
+        str, typer.Option(help="Where to train: local, or ray (a cluster).", rich_help_panel=SEARCH)
     ] = "local",
     seed: Seed = None,
     name: Annotated[
         str | None,
-        typer.Option(help="The study's name; default tune-<algo>-<reg>.", rich_help_panel="Output"),
+        typer.Option(help="Name of the study; default: tune-<algo>-<reg>.", rich_help_panel="Output"),
     ] = None,
     out: OutDir = Path("runs"),
     plugin: Plugin = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search hyper-parameters; many trainings in one program. Run again, it goes on."""
+    """Search hyper-parameters, many trainings in one program. Run it again to continue."""
     from invrl.devices import placement
 
     placement.prepare()
@@ -123,9 +132,9 @@ def _check(sampler: str, executor: str, halving: int) -> None:
     if executor not in ("local", "ray"):
         raise InvrlError(f"no executor `{executor}`", hint="local or ray")
     if executor == "ray" and halving:
-        raise InvrlError("--halving keeps runs waiting on this machine", hint="use --executor local")
+        raise InvrlError("--halving needs --executor local", hint="leave out one of the two")
     if halving == 1:
-        raise InvrlError("--halving 1 lets every run go on", hint="2 or 3, or 0 for none")
+        raise InvrlError("--halving must be at least 2", hint="2 or 3; 0 for none")
 
 
 def _check_scores(plan: Any) -> None:

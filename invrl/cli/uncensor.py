@@ -34,27 +34,40 @@ def uncensor(
     ] = None,
     method: Annotated[str, _text("model, instock or tobit.", METHOD, "NAME")] = "model",
     floor: Annotated[
-        float, typer.Option(help="instock: the least share to divide by.", rich_help_panel=METHOD)
+        float,
+        typer.Option(help="For instock: the least share that sales are divided by.", rich_help_panel=METHOD),
     ] = 0.3,
     draw: Annotated[
-        int | None, _text("Draw the lost units with this seed; else their mean.", METHOD, "SEED")
+        int | None,
+        _text("Draw the lost units at random with this seed; default: add their mean.", METHOD, "SEED"),
     ] = None,
     fit_days: Annotated[
-        int, typer.Option(help="Learn from so many first days; 0: the training days.", rich_help_panel=METHOD)
+        int,
+        typer.Option(help="Days from the start to learn from; 0: the training days.", rich_help_panel=METHOD),
     ] = 0,
-    share: Annotated[str, _text("Share of the day's demand that stock was there for.", STOCK)] = "",
-    hours: Annotated[str, _text("Hours out of stock.", STOCK)] = "",
-    open: Annotated[float, typer.Option(help="Hours of a day, with --hours.", rich_help_panel=STOCK)] = 24.0,
-    stockout: Annotated[str, _text("1 on days with a stockout (tobit).", STOCK)] = "",
+    share: Annotated[str, _text("Column: share of the day's demand that was in stock.", STOCK)] = "",
+    hours: Annotated[str, _text("Column: hours out of stock.", STOCK)] = "",
+    open: Annotated[
+        float, typer.Option(help="Opening hours of a day, with --hours.", rich_help_panel=STOCK)
+    ] = 24.0,
+    stockout: Annotated[str, _text("Column: 1 on days with a stockout (tobit).", STOCK)] = "",
     config: Annotated[
-        str | None, typer.Option("--config", help=r"Take the \[data] table of this config.")
+        str | None, typer.Option("--config", help=r"Use the \[data] table of this config.")
     ] = None,
     by: Annotated[
-        str, typer.Option(help="share, weekday, warehouse, sku or a static column.", rich_help_panel=OUTPUT)
+        str,
+        typer.Option(
+            help="Group the table by share, weekday, warehouse, sku or a static column.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = "share",
     check: Annotated[
         bool,
-        typer.Option("--check", help="Cut clean days and compare with the truth.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--check",
+            help="Validate: censor days without stockouts and compare with their sales.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     format: Format = "table",
     json: Json = False,

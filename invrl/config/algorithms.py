@@ -62,7 +62,7 @@ class DDPG:
     final_noise: Aim = 0.2
     """... and at the last, reached by a cosine."""
     learning_starts: Annotated[int, "updates", TRACED] = 0
-    """Updates whose aims are drawn evenly from all allowed ones, before the actor acts."""
+    """Initial updates that take uniformly random actions."""
     critic_warmup: Annotated[int, "gradient steps", TRACED] = 500
     """Gradient steps of the critic alone, before the actor moves."""
     batch_pairs: Pairs = 512
@@ -104,7 +104,7 @@ class PPO:
     trace: Annotated[float, "per order", TRACED, SHARE] = 0.9
     """Lambda of the generalised advantage estimate."""
     clip: Traced = 0.2
-    """Largest change of an action's probability that is rewarded, relative."""
+    """Clip range (epsilon) of the probability ratio."""
     value_weight: Traced = 0.5
     """Weight of the value loss."""
     entropy: Traced = 0.0

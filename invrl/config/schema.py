@@ -135,7 +135,7 @@ class Objective:
     """`service`: stockout_weight * SR + turnover_weight * TT;
     `cost`: penalty * unmet + holding * leftover."""
     stockout_weight: Annotated[float, "days of turnover", TRACED] = 30.0
-    """Price of a pair that is always out of stock (SR = 1), in days of turnover."""
+    """Weight of the stockout rate: what SR = 1 costs, in days of turnover."""
     turnover_weight: Annotated[float, "per day of turnover", TRACED] = 1.0
     """Weight of a day of turnover time."""
     penalty: Annotated[float, "per unit", TRACED] = 0.9
@@ -189,7 +189,7 @@ class Baseline:
     """What a level is a quantile of: a normal, negative binomial or Poisson distribution about the forecast,
     or the pair's own past demand over protection intervals; `search` takes the best on validation."""
     beside: tuple[str, ...] = ("incumbent", "capped_base_stock", "projected_level", "clairvoyant")
-    """Incumbents scored beside every trained policy."""
+    """Incumbents evaluated together with every trained policy."""
 
 
 @dataclass(frozen=True)

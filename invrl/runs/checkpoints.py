@@ -37,7 +37,7 @@ def load(path: Path, like: Any) -> Any:
     names = {name for name, _ in named}
     odd = sorted(names ^ set(arrays))
     if odd:
-        raise InvrlError(f"{path} is of another run: `{odd[0]}` does not match", hint=OTHER)
+        raise InvrlError(f"{path} does not match this configuration: `{odd[0]}`", hint=OTHER)
     leaves = [_restored(path, name, arrays[name], leaf) for name, leaf in named]
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
@@ -77,5 +77,7 @@ def _shape(leaf: Any) -> tuple[int, ...]:
 
 def _restored(path: Path, name: str, array: np.ndarray, like: Any) -> Any:
     if array.shape != _shape(like):
-        raise InvrlError(f"{path} is of another run: `{name}` has shape {array.shape}", hint=OTHER)
+        raise InvrlError(
+            f"{path} does not match this configuration: `{name}` has shape {array.shape}", hint=OTHER
+        )
     return jax.random.wrap_key_data(array) if _is_key(like) else array

@@ -464,7 +464,7 @@ def test_commands(
         (("--sampler", "sobol"), "no sampler `sobol`"),
         (("--executor", "slurm"), "no executor `slurm`"),
         (("--space", "ds.rate=log 1 2"), "no key `ds.rate`"),
-        (("--halving", "1"), "lets every run go on"),
+        (("--halving", "1"), "must be at least 2"),
         (("--halving", "2", "--space", "objective.penalty=log 1 9"), "compares scores"),
     ],
 )
