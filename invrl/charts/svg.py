@@ -109,6 +109,14 @@ def svg(width: float, height: float, *fragments: str, label: str = "") -> str:
     return f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}"{name}>{"".join(fragments)}</svg>'
 
 
+def labelled(values: Sequence[float]) -> list[tuple[float, str]]:
+    """Ticks with their texts, in as many digits as tell them apart."""
+    digits = 3
+    while digits < 16 and len({number(value, digits) for value in values}) < len(values):
+        digits += 1
+    return [(value, number(value, digits)) for value in values]
+
+
 def axes(
     frame: Frame, x: str = "", y: str = "", x_ticks: Sequence[tuple[float, str]] | int = 5, y_count: int = 4
 ) -> str:
@@ -119,13 +127,13 @@ def axes(
         x_ticks: positions with their text, or how many to choose.
         y_count: about how many levels; 0 for none.
     """
-    marks = [(v, number(v)) for v in ticks(frame.x, x_ticks)] if isinstance(x_ticks, int) else x_ticks
-    levels = ticks(frame.y, y_count) if y_count else []
-    rows = zip(frame.up(np.array(levels)), levels, strict=True)
+    marks = labelled(ticks(frame.x, x_ticks)) if isinstance(x_ticks, int) else x_ticks
+    levels = labelled(ticks(frame.y, y_count)) if y_count else []
+    rows = [(float(frame.up(level)), label) for level, label in levels]
     parts = [
         f'<path class="grid" d="M{frame.left:.1f},{v:.1f}h{frame.width:.1f}"/>'
-        + text(frame.left - 6, v + 3.5, number(level), "end", "tick")
-        for v, level in rows
+        + text(frame.left - 6, v + 3.5, label, "end", "tick")
+        for v, label in rows
     ]
     for value, label in marks:
         u = float(frame.across(value))

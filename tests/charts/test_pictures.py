@@ -39,6 +39,18 @@ def test_ticks_are_round_and_within(scale: Scale, count: int, expected: list[flo
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (125.8, 128.2, ["126", "126.5", "127", "127.5", "128"]),
+        (0, 40, ["0", "10", "20", "30", "40"]),
+        (1e7, 1.0001e7, ["1e7", "1.00002e7", "1.00004e7", "1.00006e7", "1.00008e7", "1.0001e7"]),
+    ],
+)
+def test_no_two_ticks_read_the_same(low: float, high: float, texts: list[str]) -> None:
+    assert [text for _, text in svg.labelled(svg.ticks(Scale(low, high), 5))] == texts
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (0, "0"), (3.14159, "3.14"), (12.0, "12"), (0.5, "0.5"), (-0.25, "−0.25"), (1234.4, "1,234"),
