@@ -27,6 +27,7 @@ from invrl.algorithms.critics import make_value
 from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joined, rows
 from invrl.algorithms.optimizer import adam, cosine
 from invrl.algorithms.returns import Units, discounts, explained_variance, gae
+from invrl.algorithms.shuffle import shuffled
 from invrl.devices.placement import Workers
 from invrl.metrics import Prices
 from invrl.policies.network import Policy, View
@@ -153,7 +154,7 @@ def learn(learner: Learner, hyper: Hyper, state: State, sample: Sample, key: Arr
         networks, moments, metrics = gradient_step(learner, hyper, rate, bonus, carry[0], carry[1], part)
         return (networks, moments), metrics
 
-    orders = jax.vmap(lambda key: jax.random.permutation(key, n))(jax.random.split(key, ppo.epochs))
+    orders = jax.vmap(lambda key: shuffled(key, n))(jax.random.split(key, ppo.epochs))
     chosen = orders[:, : n // size * size].reshape(-1, size)
     (networks, moments), metrics = lax.scan(minibatch, (state.networks, state.moments), chosen)
     return state.replace(networks=networks, moments=moments), jax.tree.map(jnp.mean, metrics)

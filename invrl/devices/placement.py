@@ -38,11 +38,17 @@ def prepare(among: str | None = None) -> None:
 
 
 def use_all_cores() -> None:
-    """One host device per CPU core; must run before jax starts its backends."""
+    """One host device per CPU core, each with all of its vector width; must run before jax starts its
+    backends. What XLA_FLAGS says already stands."""
     flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_force_host_platform_device_count" not in flags:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={cores}".strip()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = {"xla_force_host_platform_device_count": cores, "xla_cpu_prefer_vector_width": VECTOR_BITS}
+    missing = [f"--{name}={value}" for name, value in wanted.items() if name not in flags]
+    os.environ["XLA_FLAGS"] = " ".join([flags, *missing]).strip()
+
+
+VECTOR_BITS = 512
+"""Where a core has them: XLA takes half of it unless told, and elementwise work then takes a third longer."""
 
 
 def keep_compiled() -> None:

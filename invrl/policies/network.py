@@ -11,10 +11,9 @@ from flax import linen as nn
 from jax import Array
 
 from invrl.config.schema import Network
+from invrl.policies.activations import ACTIVATIONS
 from invrl.policies.heads import Head, aim
 from invrl.simulator import Action, Observation
-
-ACTIVATIONS = {"relu": nn.relu, "silu": nn.silu, "elu": nn.elu, "tanh": nn.tanh}
 
 
 class View(NamedTuple):
