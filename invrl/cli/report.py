@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from invrl.cli.console import say
 from invrl.cli.options import Plugin, Quiet
 from invrl.errors import InvrlError
-
-if TYPE_CHECKING:
-    from invrl.runs.directory import Run
 
 EXAMPLES = """Examples:
 
@@ -43,28 +40,14 @@ def report(
     placement.prepare()
     from invrl.report import page
     from invrl.report.facts import gather
+    from invrl.runs import directory
 
-    facts = gather(find_runs(names), reference, split, bootstrap)
+    facts = gather(directory.find_all(names), reference, split, bootstrap)
     text = page.render(facts, None if quiet else lambda section: say(f"  {section}", "dim"))
     page.write(text, out)
     say(
         f"wrote {out}: {len(facts.found)} run{'s' if len(facts.found) != 1 else ''}, {len(text) / 1e6:.1f} MB"
     )
-
-
-def find_runs(names: list[str]) -> list[Run]:
-    """The runs of a command line; a directory stands for all runs below it."""
-    from invrl.runs import directory
-
-    found: dict[Path, Run] = {}
-    for name in names:
-        path = Path(name)
-        is_folder = path.is_dir() and not (path / "config.toml").exists()
-        some = directory.below(path) if is_folder else [directory.find(name)]
-        if not some:
-            raise InvrlError(f"no runs below {name}", hint="`invrl runs ls DIR` lists runs")
-        found |= {run.path.resolve(): run for run in some}
-    return list(found.values())
 
 
 def _check(out: Path) -> None:

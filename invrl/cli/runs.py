@@ -10,6 +10,7 @@ import typer
 from invrl.cli import plot
 from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import Plugin
+from invrl.errors import InvrlError, nearest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and plot runs.")
 app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
@@ -19,6 +20,8 @@ EXAMPLES = """Examples:
 invrl runs ls
 
 invrl runs show runs/ds-both-1a2b3c --json
+
+invrl runs export runs/study --to pairs.parquet
 """
 
 
@@ -37,6 +40,29 @@ def ls(
     if not found:
         say(f"no runs below {root}/; the next step: invrl train --algo ds --reg both")
     emit([_row(run) for run in found], format=format, json_flag=json, out=out)
+
+
+@app.command("export", epilog=EXAMPLES)
+def export(
+    names: Annotated[list[str], typer.Argument(metavar="RUN|DIR...", help="Runs, or directories of runs.")],
+    to: Annotated[Path, typer.Option(help="The new Parquet file.")],
+    what: Annotated[str, typer.Option(help="pairs (measures of every pair) or log (the curves).")] = "pairs",
+    split: Annotated[str, typer.Option(help="validation or test; of pairs.")] = "test",
+    beside: Annotated[bool, typer.Option("--beside", help="The incumbents beside the runs, too.")] = False,
+    plugin: Plugin = None,
+) -> None:
+    """Many runs as one Parquet file, for a notebook."""
+    from invrl.runs import directory
+    from invrl.runs.export import WHAT
+    from invrl.runs.export import export as write
+
+    if what not in WHAT:
+        raise InvrlError(f"nothing called `{what}` to export", hint=nearest(what, WHAT))
+    if to.exists():
+        raise InvrlError(f"{to} exists already", hint="nothing is overwritten: choose another name")
+    found = directory.find_all(names)
+    rows = write(found, what, split, beside, to)
+    say(f"wrote {to}: {rows:,} rows of {len(found):,} runs")
 
 
 def _row(run: Any) -> dict[str, Any]:

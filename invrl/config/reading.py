@@ -11,6 +11,7 @@ import json
 import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -176,7 +177,7 @@ def build(tree: Mapping[str, Any]) -> Config:
 
 
 def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[str, str]]) -> Any:
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     values = {}
     for key, value in tree.items():
         if key not in hints:
@@ -191,6 +192,11 @@ def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[
         else:
             values[key] = _value(hints[key], value, f"{prefix}{key}", errors)
     return cls(**values)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _unknown(prefix: str, key: str) -> str:

@@ -19,10 +19,11 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ class Run:
     def name(self) -> str:
         return self.path.name
 
-    @property
+    @cached_property
     def config(self) -> Config:
-        """The resolved config.
+        """The resolved config, as it was written when the run began.
 
         Raises:
             InvrlError: it has keys that this version does not know; the version that made it is named.
@@ -217,6 +218,23 @@ def find(name: str, root: Path = Path("runs")) -> Run:
             f"`{name}` fits {len(starts)} runs", hint=f"one of {', '.join(r.name for r in starts)}"
         )
     raise InvrlError(f"no run `{name}`", hint=nearest(name, known) if known else f"no runs below {root}/ yet")
+
+
+def find_all(names: Iterable[str]) -> list[Run]:
+    """The runs of a command line, each once; a directory stands for all runs below it.
+
+    Raises:
+        InvrlError: a name of none.
+    """
+    found: dict[Path, Run] = {}
+    for name in names:
+        path = Path(name)
+        is_folder = path.is_dir() and not (path / "config.toml").exists()
+        some = below(path) if is_folder else [find(name)]
+        if not some:
+            raise InvrlError(f"no runs below {name}", hint="`invrl runs ls DIR` lists runs")
+        found |= {run.path.resolve(): run for run in some}
+    return list(found.values())
 
 
 def below(root: Path) -> list[Run]:

@@ -102,8 +102,7 @@ def same_data(found: list[tuple[str, Config, str]], hint: str) -> None:
     """
 
     def key(config: Config, fingerprint: str) -> tuple[str, str]:
-        tree = to_tree(config)
-        return fingerprint, repr([tree[k] for k in ("supply", "split", "evaluation")])
+        return fingerprint, repr([config.supply, config.split, config.evaluation])
 
     (first, same), *others = [(name, key(config, fingerprint)) for name, config, fingerprint in found]
     for name, own in others:
@@ -121,8 +120,8 @@ def _by_cell(loaded: list[tuple[Run, dict]]) -> dict[tuple, list[tuple[Run, dict
 def _cell(members: list[tuple[Run, dict]], split: str, resamples: int, score: Scoring) -> Cell:
     """The best configuration of one cell by its mean validation score over seeds."""
     configurations: dict[str, list[tuple[Run, dict]]] = {}
+    sections = {section_of(algo) for algo in registry.ALGORITHMS}
     for run, content in members:
-        sections = {section_of(algo) for algo in registry.ALGORITHMS}
         others = sections - {section_of(run.config.algo)}  # sections that this run never read
         tree = to_tree(run.config) | dict.fromkeys({"seed", *others})
         configurations.setdefault(repr(tree), []).append((run, content))
@@ -157,8 +156,7 @@ def _beside(
     """The incumbents scored beside any run; of those tuned differently, the best on validation."""
     ways: dict[str, dict[str, tuple[Run, dict]]] = {}
     for run, content in loaded:
-        tree = to_tree(run.config)
-        way = repr([tree["baseline"], tree["objective"], content["stockout_price"]])
+        way = repr([run.config.baseline, run.config.objective, content["stockout_price"]])
         for name in content["splits"][split]["policies"]:
             if name not in taken | {content["policy"]} and "/" not in name:
                 ways.setdefault(name, {}).setdefault(way, (run, content))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ COVERS_SEEDS = "intervals cover the sampling of SKUs, and of seeds where a cell 
 
 CHUNK = 20_000_000
 """Resampling weights held at once, entries."""
+KEPT = 5_000_000
+"""Resampling weights kept for the next figure, entries at most."""
 
 
 class Estimate(NamedTuple):
@@ -100,15 +103,31 @@ def resampled(
     count = int(code.max()) + 1
     mass = np.bincount(code, weight, count)
     sums = np.stack([np.bincount(code, weight * row, count) for row in values.astype(np.float64)])
-    rng = np.random.default_rng(seed)
     parts = [sums.sum(1)[None] / mass.sum()]
-    chunk = max(1, min(resamples, CHUNK // count))
-    for first in range(0, resamples, chunk):
-        size = min(chunk, resamples - first)
-        times = rng.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)
+    for times in _times(count, resamples, seed):
         total = times @ mass
         parts.append((times @ sums.T) / np.where(total > 0, total, np.nan)[:, None])
     return np.concatenate(parts)
+
+
+def _times(count: int, resamples: int, seed: int) -> Iterable[np.ndarray]:
+    """How often each of `count` clusters is in a bootstrap sample, [r, count] at a time, R in all."""
+    few = count * resamples <= KEPT
+    return _kept_times(count, resamples, seed) if few else _drawn_times(count, resamples, seed)
+
+
+@lru_cache(maxsize=2)
+def _kept_times(count: int, resamples: int, seed: int) -> list[np.ndarray]:
+    """Drawing takes ten times as long as what is done with it, and all figures of a run draw the same."""
+    return list(_drawn_times(count, resamples, seed))
+
+
+def _drawn_times(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    chunk = max(1, min(resamples, CHUNK // count))
+    for first in range(0, resamples, chunk):
+        size = min(chunk, resamples - first)
+        yield rng.multinomial(count, np.full(count, 1 / count), size=size).astype(np.float64)
 
 
 def seeds_resampled(
