@@ -40,14 +40,15 @@ def plot(
 ) -> None:
     """Plot learning curves and diagnostics: Bellman error, Q range, KL, actions at a bound ..."""
     from invrl.charts import learning
-    from invrl.cli.report import find_runs
+    from invrl.runs import directory
 
     if out is not None:
         from invrl.pilot.plot import check_picture
 
         check_picture(out)
     wanted = [word.strip() for word in (what or "").split(",") if word.strip()]
-    found = learning.panels([run for run in find_runs(names) if run.metrics()] or find_runs(names), wanted)
+    runs = directory.find_all(names)
+    found = learning.panels([run for run in runs if run.metrics()] or runs, wanted)
     if out is None:
         _print(found)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -37,7 +39,7 @@ def _near_silu_slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Arr
     return value, tangent * (sigmoid * (1.0 - value) + value)
 
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "near_silu": near_silu,
     "relu": nn.relu,
     "silu": nn.silu,
