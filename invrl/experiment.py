@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
 from functools import cache, cached_property
 
 import numpy as np
 
 from invrl import registry
 from invrl.algorithms.contract import Problem
-from invrl.baselines.contract import SEEN, features_of
+from invrl.baselines.contract import as_incumbents_see, features_of
 from invrl.baselines.forecasts import METHODS
 from invrl.baselines.search import Outlook
 from invrl.config.schema import Config
@@ -25,6 +24,7 @@ from invrl.demand.supply import with_supply
 from invrl.devices import placement
 from invrl.errors import InvrlError, nearest
 from invrl.policies.heads import with_forecasts as weighing
+from invrl.policies.heads import with_unit
 from invrl.policies.network import Policy, make_policy
 from invrl.sources.forecasts import with_forecasts
 
@@ -85,7 +85,7 @@ class Experiment:
     def incumbents(self) -> Experiment:
         """The same experiment as an incumbent sees it: its forecasts in place of a network's features."""
         other = copy(self)
-        other.features = replace(self.features, groups=SEEN)
+        other.features = as_incumbents_see(self.features)
         for made in ("train", "feed", "validation", "test", "policy"):
             other.__dict__.pop(made, None)
         return self if other.features == self.features else other
@@ -208,7 +208,8 @@ class Experiment:
 
     @cached_property
     def policy(self) -> Policy:
-        head = weighing(registry.get("head", self.config.reg), tuple(self.panel.forecasts))
+        head = with_unit(registry.get("head", self.config.reg), float(self.normaliser.typical))
+        head = weighing(head, tuple(self.panel.forecasts))
         part = self.parts["train"]
         _, episode = episode_shapes(self.panel, part, self.normaliser, self.features)
         return make_policy(self.config.network, head, episode.features.shape[-2], episode.initial.shape[-2])

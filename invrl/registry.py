@@ -31,6 +31,7 @@ HEADS: dict[str, Any] = {
     "both": "invrl.policies.heads:BOTH",
     "pil": "invrl.policies.heads:PIL",
     "pil_coeff": "invrl.policies.heads:PIL_COEFF",
+    "plain": "invrl.policies.heads:PLAIN",
 }
 
 ALGORITHMS: dict[str, Any] = {

@@ -106,7 +106,8 @@ FIXED = ("review_period", "unmet")
 
 def some_pairs(seen: Observation, pairs: slice) -> Observation:
     """The observation of a few pairs."""
-    return seen._replace(**{name: x[..., pairs] for name, x in seen._asdict().items() if name not in FIXED})
+    cut = {k: x[..., pairs] for k, x in seen._asdict().items() if k not in FIXED and x is not None}
+    return seen._replace(**cut)
 
 
 def ordering(orders: Any) -> Callable[[Observation, Any], Action]:

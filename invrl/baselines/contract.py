@@ -100,9 +100,12 @@ Z_AXIS = (-1.5, 4.0, 23)
 
 def features_of(config: Config) -> Features:
     """What a config's policy sees of demand: an incumbent sees `SEEN` in place of a network's features."""
-    if config.algo in registry.BASELINES:
-        return replace(config.features, groups=SEEN)
-    return config.features
+    return as_incumbents_see(config.features) if config.algo in registry.BASELINES else config.features
+
+
+def as_incumbents_see(features: Features) -> Features:
+    """What incumbents are shown, whatever unit a network thinks in."""
+    return replace(features, groups=SEEN, level="shrunk")
 
 
 SEEN = ("smoothed", "quantiles")

@@ -10,8 +10,8 @@ from invrl.demand.smoothing import VARIANTS
 from invrl.simulator import Episode, Observation
 
 PLAIN = ("forecast", "short", "long", "mean", "shrunk")
-"""The forecast by weekday, trailing means, the mean of the training days, and the unit that policies think
-in (`features.level`), by default between the long mean and that."""
+"""The forecast by weekday, trailing means, the mean of the training days, and the shrunken rate between the
+long mean and that, the unit in which policies think by default (`features.level`)."""
 
 FORECASTS = (*PLAIN, *(f"{name} {constant:g}" for name, constant in VARIANTS))
 """The rows, by name; those with a smoothing constant say it."""

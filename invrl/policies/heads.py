@@ -7,6 +7,7 @@ sensible start everywhere. Two questions make the forms:
     the network puts out the aim            NONE                 BASE                     PIL
     ... coefficients of demand regressors   COEFF                BOTH                     PIL_COEFF
 
+PLAIN is NONE without the pair's own demand: one constant for all pairs, as off-the-shelf networks have it.
 PIL counts lost sales that are expected before the order arrives (`projection.py`); without them it is BASE.
 
 DDPG's noise and PPO's Gaussian live in the aim, one number in every form: noise on coefficients
@@ -18,6 +19,7 @@ To add a form: one function, one `Head`, one line in `registry.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -47,6 +49,9 @@ class Head(NamedTuple):
     """What the network puts out, for people."""
     tells: str = ""
     """How to read a picture of its orders against inventory."""
+
+    unit: float | None = None
+    """Units a day that an aim of 1 stands for, the same for all pairs; None: the pair's own recent demand."""
 
     @property
     def projects(self) -> bool:
@@ -90,6 +95,16 @@ def as_order(aim: Array, seen: Observation) -> Array:
     return floor_at_zero(aim * seen.demand_rate * seen.review_period)
 
 
+def as_units(aim: Array, seen: Observation, unit: float) -> Array:
+    """The aim is demand of the review period in a unit that knows nothing of the pair."""
+    return floor_at_zero(aim * unit * seen.review_period)
+
+
+def with_unit(head: Head, unit: float) -> Head:
+    """The form with the unit of the data, where it has one."""
+    return head if head.unit is None else head._replace(unit=unit, order=partial(as_units, unit=unit))
+
+
 def level(aim: Array, seen: Observation) -> Array:
     """The aim is demand of the protection interval, a base-stock level [N], units."""
     return aim * seen.demand_rate * seen.protection
@@ -107,6 +122,11 @@ RATES = ("short mean", "long mean", "forecast to arrival", "forecast after", "us
 NONE = Head(
     (1.0,), one, as_order, puts_out="orders",
     tells="A free order: nothing ties it to the stock, the network has to learn the slope by itself.",
+)  # fmt: skip
+PLAIN = Head(
+    (1.0,), one, partial(as_units, unit=1.0), unit=1.0,
+    puts_out="orders in units of the pair in the middle",
+    tells="A free order that has to learn the size of each pair, too, from its features.",
 )  # fmt: skip
 BASE = Head(
     (1.0,), one, up_to(position), level, puts_out="base-stock levels",

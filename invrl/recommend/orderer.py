@@ -16,7 +16,7 @@ from invrl.config.schema import Config
 from invrl.demand.features import Known, features
 from invrl.demand.supply import MAX_LEAD_TIME
 from invrl.errors import InvrlError
-from invrl.policies.heads import Head, aim, with_forecasts
+from invrl.policies.heads import Head, aim, with_forecasts, with_unit
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend.catalogue import Catalogue
 from invrl.runs import checkpoints
@@ -54,7 +54,8 @@ def load_orderer(run: Run, config: Config, catalogue: Catalogue) -> Orderer:
     slots = _width(run) - rows
     if slots < 1:
         raise InvrlError(f"{run.best} is of a network with other features", hint=checkpoints.OTHER)
-    head = with_forecasts(registry.get("head", config.reg), own)
+    head = with_unit(registry.get("head", config.reg), float(catalogue.normaliser.typical))
+    head = with_forecasts(head, own)
     policy = make_policy(config.network, head, rows, slots)
     shared = checkpoints.load(run.best, jax.eval_shape(policy.init, jax.random.key(0)))
     return network_orderer(policy, shared, slots, head)

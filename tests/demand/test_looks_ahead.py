@@ -74,15 +74,17 @@ def seen(experiment: Any, part: str, day: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(("part", "words"), PARTS.values(), ids=PARTS)
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", [*SOURCES, "file, to incumbents"])
 def test_demand_to_come_moves_nothing_that_is_seen(name: str, part: str, words: str) -> None:
-    panel = source(name)
+    panel, incumbents = source(name.partition(",")[0]), "incumbents" in name
     before = experiment_of(panel, words)
     window = before.parts[part]
     day = min(max(window.measure, 1) + 3, window.stop - 2)
     demand = panel.demand.copy()
     demand[day:, window.pairs] = 7 * demand[day:, window.pairs] + 5
     after = experiment_of(replace(panel, demand=demand), words)
+    if incumbents:
+        before, after = before.incumbents, after.incumbents
     for one, two in zip(seen(before, part, day), seen(after, part, day), strict=True):
         np.testing.assert_array_equal(one, two)
 

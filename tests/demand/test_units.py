@@ -68,8 +68,8 @@ def measured(rule: str, unit: float) -> dict[str, np.ndarray]:
     return measures_of(rule, panel_in(unit))
 
 
-def measures_of(rule: str, panel: Panel) -> dict[str, np.ndarray]:
-    experiment = make_experiment(panel, *WORDS)
+def measures_of(rule: str, panel: Panel, *words: str) -> dict[str, np.ndarray]:
+    experiment = make_experiment(panel, *WORDS, *words)
     if rule != "ds":
         numbers = results.fit_baseline(experiment, rule, prices(experiment.config.objective))
         return results.score_baseline(experiment, rule, numbers, ("test",))["test"]
@@ -123,3 +123,12 @@ def test_a_pair_listed_of_late_is_not_held_to_its_first_sales() -> None:
     np.testing.assert_allclose(mean[:2], 3, rtol=0.1)
     np.testing.assert_allclose(spread[:2], 3**0.5, rtol=0.15)
     assert experiment.untrained == ["S1@W"]
+
+
+def test_the_unit_a_network_thinks_in_moves_no_incumbent() -> None:
+    one, two = (
+        measures_of("capped_base_stock", panel_in(1.0), f"features.level={level}", "baseline.forecast=shrunk")
+        for level in ("shrunk", "mean")
+    )
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, two[name], err_msg=name)

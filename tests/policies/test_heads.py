@@ -14,7 +14,7 @@ from builders import make_episode, observation, some_pairs
 from invrl import registry
 from invrl.config.schema import Network
 from invrl.errors import InvrlError
-from invrl.policies.heads import BASE, BOTH, COEFF, LEAK, NONE, Head, aim
+from invrl.policies.heads import BASE, BOTH, COEFF, LEAK, NONE, Head, aim, with_unit
 from invrl.policies.network import make_policy, network_input
 from invrl.simulator import Action, Observation, rollout
 
@@ -124,7 +124,10 @@ def test_scaling_all_units_scales_the_order(head: Head) -> None:
     names = ("inventory", "position", "regressors", "demand_rate", "scale", "spread")
     tenfold = seen._replace(**{name: 10 * getattr(seen, name) for name in names})
     np.testing.assert_allclose(
-        ordered(head, raw, tenfold), 10 * ordered(head, raw, seen), rtol=1e-4, atol=1e-3
+        ordered(with_unit(head, 10.0), raw, tenfold),
+        10 * ordered(with_unit(head, 1.0), raw, seen),
+        rtol=1e-4,
+        atol=1e-3,
     )
 
 
