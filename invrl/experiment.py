@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -20,7 +21,7 @@ from invrl.demand.panel import Panel
 from invrl.demand.pieces import Feed, Pieces
 from invrl.demand.scale import scale_of, unsold
 from invrl.demand.splits import Part, split
-from invrl.demand.supply import with_supply
+from invrl.demand.supply import with_supply, with_units
 from invrl.devices import placement
 from invrl.errors import InvrlError, nearest
 from invrl.policies.heads import with_forecasts as weighing
@@ -33,6 +34,7 @@ class Experiment:
     """A config with its panel: parts, weights and the policy to train, each made once.
 
     Args:
+        config: `self.config` has `supply.units` resolved.
         panel: as the source made it.
         normaliser: a run's own when it is evaluated on other data; None fits one.
         devices: lay each part over so many devices; None lets `placement` decide.
@@ -47,7 +49,6 @@ class Experiment:
         devices: int | None = None,
         parts: dict[str, Part] | None = None,
     ):
-        self.config = config
         self.features = features_of(config)
         self.devices = devices
         self.panel = with_forecasts(with_supply(panel, config.supply), config.data)
@@ -55,6 +56,7 @@ class Experiment:
         self.parts: dict[str, Part] = {name: _measurable(self.panel, part) for name, part in parts.items()}
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)
+        self.config = replace(config, supply=with_units(self.panel, self.training_days, config.supply))
         _check_forecasts(self.panel, train, config.baseline.forecast)
         self.normaliser = normaliser or fit_normaliser(
             self.panel, train.pairs, self.training_days, self.scale("train")[0]

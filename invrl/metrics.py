@@ -54,9 +54,15 @@ NOTHING = 1e-4
 """Days of mean demand that count as no stock: what float arithmetic leaves of a day that ends with none."""
 
 
-def is_stockout(day: Day, scale: Array) -> Array:
-    """[N] 1 where the day ends with no stock, `NOTHING` included; `scale` [N] is mean daily demand, units."""
-    return (day.inventory <= NOTHING * scale).astype(day.inventory.dtype)
+def is_stockout(day: Day, scale: Array, whole: bool = False) -> Array:
+    """[N] 1 where the day ends with nothing to sell: no stock, `NOTHING` included, or less than a whole unit.
+
+    Args:
+        scale: [N] mean daily demand, units.
+        whole: units are sold whole (`Episode.whole`).
+    """
+    out = day.inventory < 1 if whole else day.inventory <= NOTHING * scale
+    return out.astype(day.inventory.dtype)
 
 
 def settled(day: Day, scale: Array) -> Day:
@@ -65,12 +71,31 @@ def settled(day: Day, scale: Array) -> Day:
     return day._replace(inventory=left)
 
 
-def soft_stockout(day: Day, width: Array) -> Array:
-    """[N] in (0, 1): a sigmoid of demand - on hand over `width` units; width -> 0 is exact."""
-    return jax.nn.sigmoid((day.demand - day.on_hand) / width)
+def soft_stockout(day: Day, width: Array, whole: bool = False) -> Array:
+    """[N] in 0..1: a sigmoid of demand - on hand over `width` units; width -> 0 is exact.
+
+    Of whole units it is a ramp from one left to none, exact for whole stock: what lies between is the
+    average of the two. Where many are sold the width is more than that of the ramp: then a sigmoid about
+    its middle.
+    """
+    net = day.on_hand - day.demand
+    if not whole:
+        return jax.nn.sigmoid(-net / width)
+    return jnp.where(width > RAMP, jax.nn.sigmoid((0.5 - net) / width), jnp.clip(1 - net, 0.0, 1.0))
 
 
-def day_cost(day: Day, scale: Array, price: Prices, objective: Objective, soft: bool = False) -> Array:
+def softness(scale: Array, width: Array | float, whole: bool) -> Array:
+    """[N] units over which the stockout indicator is smoothed; its steepest slope is 1 / (4 softness)."""
+    return jnp.maximum(width * scale, RAMP) if whole else width * scale
+
+
+RAMP = 0.25
+"""Units: the sigmoid of this width is as steep as the ramp from one unit to none."""
+
+
+def day_cost(
+    day: Day, scale: Array, price: Prices, objective: Objective, soft: bool = False, whole: bool = False
+) -> Array:
     """[N] one day's objective; its mean over measured days is the pair's objective.
 
     service: w_SR * stockout + w_TT * inventory / mean demand
@@ -80,16 +105,20 @@ def day_cost(day: Day, scale: Array, price: Prices, objective: Objective, soft: 
         scale: [N] mean daily demand on training days, units: the constant that makes the
             turnover ratio additive (problem statement, section 3).
         soft: the stockout indicator is replaced by its smooth twin.
+        whole: units are sold whole (`Episode.whole`).
     """
     stock = jnp.maximum(day.inventory, 0.0)
     if objective.kind == "service":
-        out = soft_stockout(day, price.width * scale) if soft else is_stockout(day, scale)
+        width = softness(scale, price.width, whole)
+        out = soft_stockout(day, width, whole) if soft else is_stockout(day, scale, whole)
         return price.stockout * out + price.turnover * stock / scale
     cost = price.penalty * day.unmet + price.holding * stock
     return cost / scale if objective.per == "mean_demand" else cost
 
 
-def shadow_price(scale: Array, protection: Array, price: Prices, objective: Objective, unmet: str) -> Array:
+def shadow_price(
+    scale: Array, protection: Array, price: Prices, objective: Objective, unmet: str, whole: bool = False
+) -> Array:
     """[N] the most that one more unit of stock can change a pair's summed objective.
 
     service: the steepest slope of the smooth stockout, w_SR / (4 width scale), and holding it until the
@@ -100,17 +129,19 @@ def shadow_price(scale: Array, protection: Array, price: Prices, objective: Obje
         protection: [N] lead time + review period, days.
     """
     if objective.kind == "service":
-        return price.stockout / (4 * price.width * scale) + price.turnover * protection / scale
+        return (
+            price.stockout / (4 * softness(scale, price.width, whole)) + price.turnover * protection / scale
+        )
     saved = price.penalty * (protection if unmet == "backlog" else 1.0)
     cost = saved + price.holding * protection
     return cost / scale if objective.per == "mean_demand" else cost
 
 
-def totals(day: Day, scale: Array) -> Totals:
+def totals(day: Day, scale: Array, whole: bool = False) -> Totals:
     """A day's contribution to the sums; `scale` [N] is mean daily demand, units."""
-    order = day.order
+    order, out = day.order, is_stockout(day, scale, whole)
     return Totals(
-        jnp.ones_like(order), is_stockout(day, scale), jnp.maximum(day.inventory, 0.0), day.unmet, day.sales,
+        jnp.ones_like(order), out, jnp.maximum(day.inventory, 0.0), day.unmet, day.sales,
         day.demand, jnp.clip(day.on_hand, 0.0, day.demand),
         order, order * order, (order > 0).astype(order.dtype),
     )  # fmt: skip

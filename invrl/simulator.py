@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jax import Array, lax
 
@@ -42,6 +43,12 @@ class Episode(struct.PyTreeNode):
     max_position: Array  # [N] units
     weight: Array  # [N] >= 0; 0 for padding
     forecasts: Array | None = None  # [C, M, N] units a day, own forecasts of what an order must last
+    pack: Array | None = None  # [N] units, an order is a multiple of them (0: of any); None: none has packs
+    minimum: Array | None = None  # [N] units, the least order; None: no such limit
+    whole: bool = struct.field(pytree_node=False, default=False)
+    """Units are sold whole: less than one in stock is none."""
+    free: bool = struct.field(pytree_node=False, default=False)
+    """Orders are placed as they are, negative ones too: for bounds."""
 
     @property
     def review_period(self) -> int:
@@ -108,9 +115,54 @@ def cap(position: Array, episode: Episode) -> Array:
 
 
 def limit(order: Array, position: Array, episode: Episode, active: Array) -> Array:
-    """The order [N] within its caps, and none where no order may be placed."""
+    """The order [N] within its caps, in whole packs, and none where no order may be placed."""
+    if episode.free:
+        return jnp.where(active, order, 0.0)
     order = jnp.where(order < 0, 0.0, order)  # not maximum: its slope at 0 is only half
-    return jnp.where(active, jnp.minimum(order, cap(position, episode)), 0.0)
+    most = cap(position, episode)
+    return jnp.where(active, rounded(jnp.minimum(order, most), episode.pack, episode.minimum, most), 0.0)
+
+
+@jax.custom_jvp
+def rounded(
+    order: Array, pack: Array | None, minimum: Array | None = None, maximum: Array | None = None
+) -> Array:
+    """[N] the order that is placed for a wanted one: whole packs, half a pack rounds up.
+
+    Its slope is that of the wanted order: gradients pass straight through.
+
+    Args:
+        order: [N] >= 0, units.
+        pack: [N] units, 0 where any quantity may be ordered; None: everywhere.
+        minimum: [N] units; an order below is not placed. None: no such limit.
+        maximum: [N] units; packs are fewer where they would pass it. None: no such limit.
+    """
+    if maximum is not None:
+        order = jnp.minimum(order, maximum)
+    if pack is not None:
+        size = jnp.where(pack > 0, pack, 1.0)
+        packs = jnp.floor(order / size + 0.5)
+        if maximum is not None:
+            packs = jnp.where(packs * size > maximum * NEARLY, packs - 1.0, packs)
+        order = jnp.where(pack > 0, packs * size, order)
+    return order if minimum is None else jnp.where(order * NEARLY < minimum, 0.0, order)
+
+
+NEARLY = 1 + 1e-6
+"""Limits in units forgive the last digit of a float."""
+
+
+@rounded.defjvp
+def _straight_through(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    return rounded(*primals), tangents[0]
+
+
+def in_packs(order: np.ndarray, pack: np.ndarray | float) -> np.ndarray:
+    """[N] float32, for people: 58 packs of 0.3 are 17.4, not 17.400002."""
+    sizes, which = np.unique(np.asarray(pack, np.float32), return_inverse=True)
+    size = sizes.astype(str).astype(np.float64)[which].reshape(np.shape(pack))  # the shortest decimal
+    count = np.rint(np.divide(order, size, out=np.zeros(np.shape(order)), where=size > 0))
+    return np.where(size > 0, count * size, order).astype(np.float32)
 
 
 @jax.custom_vjp

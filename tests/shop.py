@@ -26,7 +26,8 @@ TODAY = np.datetime64("2024-01-01") + NOW
 COMING = 10
 """Coming days that matter: the longest lead time and review period are 5 and 3 days, and two to spare."""
 WORDS = (
-    "data.source=file", "supply.lead_time=1,3,5", "supply.first_review=spread", "supply.review_period=3",
+    "data.source=file", "supply.units=continuous", "supply.lead_time=1,3,5", "supply.first_review=spread",
+    "supply.review_period=3",
     "network.hidden=[8,8]", "split.validation_days=5", "split.test_days=5", "features.short=5",
     "features.groups=recent,forecast,calendar,today,coming,supply,static",
 )  # fmt: skip

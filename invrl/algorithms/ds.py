@@ -46,6 +46,10 @@ def episode_cost(
 ) -> Array:
     """[N] mean daily cost of each pair; the smooth one if `soft`, else what is reported.
 
+    The smooth one is a straight line between whole units (`metrics.soft_stockout`), so orders of single
+    units are not rounded in it: what they cost is what rounding them at random would cost on average, and
+    the slope is exact, not straight through. Packs are rounded, and gradients pass straight through.
+
     The gradient of its sum, weighted by `episode.weight`, is bounded: `ds.gradient_bound` times what a
     unit of stock is worth at most.
     """
@@ -53,12 +57,16 @@ def episode_cost(
     bound = None
     if config.ds.gradient_bound:
         protection = episode.lead_time.max(0) + float(episode.review_period)
-        worth = shadow_price(episode.scale, protection, price, config.objective, config.supply.unmet)
+        worth = shadow_price(
+            episode.scale, protection, price, config.objective, config.supply.unmet, episode.whole
+        )
         bound = config.ds.gradient_bound * worth * episode.weight / days
+    if soft and config.supply.pack_size <= 1:
+        episode = episode.replace(pack=None)
     costs, _ = rollout(
         lambda seen, _: policy.act(params, seen),
         episode,
-        lambda day: day_cost(day, episode.scale, price, config.objective, soft),
+        lambda day: day_cost(day, episode.scale, price, config.objective, soft, episode.whole),
         unmet=config.supply.unmet,
         remat=True,
         shadow_price=bound,

@@ -67,7 +67,9 @@ def run(explore: Explore, episode: Episode, key: Array, price: Prices, config: C
         return Action(policy.order(explore.bounds.clip(aim), seen), aim[None])  # what is recorded
 
     def record(seen: Observation, action: Action, days: Day) -> tuple[Any, ...]:
-        cost = jax.vmap(lambda day: day_cost(day, episode.scale, price, config.objective))(days)
+        cost = jax.vmap(
+            lambda day: day_cost(day, episode.scale, price, config.objective, whole=episode.whole)
+        )(days)
         return policy.view(seen), action.raw[0], action.order, cost
 
     noise = jax.random.normal(key, episode.active.shape)

@@ -13,4 +13,4 @@ def order(numbers: Numbers, demand: Array, seen: Observation) -> Array:
     return numbers[0] * seen.scale * seen.review_period
 
 
-CONSTANT = Baseline(((0.5, 1.5, 41),), order, prepare=lambda episode, unmet: episode)
+CONSTANT = Baseline(((0.5, 1.5, 41),), order, prepare=lambda episode, unmet, objective: episode)

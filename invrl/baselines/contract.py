@@ -12,7 +12,7 @@ from jax import Array
 from invrl import registry
 from invrl.baselines.forecasts import with_forecasts
 from invrl.baselines.levels import DISTRIBUTIONS
-from invrl.config.schema import Config, Features
+from invrl.config.schema import Config, Features, Objective
 from invrl.simulator import Episode, Observation
 
 Numbers = Array | Sequence[Any]
@@ -33,14 +33,16 @@ class Baseline(NamedTuple):
             where the rule has no level.
         counted: (expected daily demand [N], observation) -> [N] units that count against the level; None: the
             inventory position.
-        prepare: (episode, "lost" or "backlog") -> episode with what this policy sees: forecasts in place of
-            a network's features; the clairvoyant's future.
+        prepare: (episode, "lost" or "backlog", objective) -> episode with what this policy sees: forecasts in
+            place of a network's features; the clairvoyant's future.
     """
 
     axes: tuple[tuple[float, float, int], ...]
     order: Callable[[Numbers, Array, Observation], Array]
     has_safety_factor: bool = False
-    prepare: Callable[[Episode, str], Episode] = with_forecasts
+    prepare: Callable[[Episode, str, Objective], Episode] = lambda episode, unmet, _: with_forecasts(
+        episode, unmet
+    )
     level: Callable[[Numbers, Array, Observation], Array] | None = None
     counted: Callable[[Array, Observation], Array] | None = None
 

@@ -116,7 +116,7 @@ def _costs(
 
     def block(shared: tuple[Array, Array, Prices], episode: Episode) -> Array:
         grid, forecast, price = shared
-        episode = baseline.prepare(episode, unmet)
+        episode = baseline.prepare(episode, unmet, objective)
         outlook: tuple[int, ...] = ()
         if baseline.has_safety_factor:
             episode, outlook = narrowed(episode, forecast), (distribution, 0)
@@ -128,7 +128,7 @@ def _costs(
             cost, _ = rollout(
                 act,
                 episode,
-                lambda day: day_cost(day, episode.scale, price, objective),
+                lambda day: day_cost(day, episode.scale, price, objective, whole=episode.whole),
                 unmet=unmet,
             )
             return cost / jnp.maximum(episode.measured.sum((0, 1)), 1)

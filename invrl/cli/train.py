@@ -169,6 +169,8 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     say("at equal SR: turnover against it, its safety stock moved to the same stockout rate", "dim")
     if content["strongest"]:
         say(f"the incumbent to beat, chosen on validation: {content['strongest']}{_outlook(content)}", "dim")
+    if "clairvoyant" in split["policies"]:
+        say("clairvoyant: a bound, no policy: knows demand, sets stock freely, no packs or caps", "dim")
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from invrl import registry
+from invrl.config.limits import limit_errors
 from invrl.config.schema import Config
 from invrl.config.sections import config_type, known_keys, section_of
 from invrl.config.setting import settings
@@ -169,6 +170,7 @@ def build(tree: Mapping[str, Any]) -> Config:
     config = _struct(config_type(), tree, "", errors)
     if not errors:
         _check_bounds(config, "", errors)
+        errors += limit_errors(config.supply)
     if len(errors) == 1:
         raise InvrlError(*errors[0])
     if errors:

@@ -70,16 +70,20 @@ class Supply:
     initial_days: Annotated[float, "protection intervals of demand"] = 1.0
     """Stock on hand at the start, in protection intervals (lead time + review period) of recent demand;
     the same whatever `[features]` shows to a policy."""
+    units: Literal["auto", "whole", "continuous"] = "auto"
+    """`whole`: stock and orders are whole units, and less than one in stock is none; `auto`: where a file (or
+    a source that counts pieces) has whole demand on every training day."""
     max_order: Annotated[float, "days of demand"] = 60.0
-    """Largest order, in days of mean demand."""
+    """Largest order, in days of mean demand, but never less than the least order; 0 means no such limit."""
     max_position: Annotated[float, "days of demand"] = 120.0
-    """An order never lifts the inventory position above this many days of mean demand."""
+    """An order never lifts the inventory position above this many days of mean demand, but twice the least
+    order always fits; 0 means no such limit."""
     max_order_units: Annotated[float, "units"] = 0.0
     """Largest order in units; 0 means no such limit."""
     pack_size: Annotated[float, "units"] = 0.0
-    """Evaluated and recommended orders are rounded to multiples of this; 0 keeps them continuous."""
+    """Orders are rounded to multiples of this, half a pack up, in training and evaluation; 0: no packs."""
     min_order: Annotated[float, "units"] = 0.0
-    """Evaluated and recommended orders below this many units are not placed."""
+    """Orders below this many units are not placed; 0 means no such limit."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from invrl.demand.columns import Columns, columns_of
 from invrl.demand.features import Known, Normaliser, features, usual_rate
 from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
+from invrl.demand.supply import within_limits
 from invrl.devices import hosts, placement
 from invrl.errors import InvrlError
 from invrl.simulator import Episode
@@ -218,17 +219,10 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
     arrival = jnp.where(active, review + lead_time, window.stop).min(0)  # first day an order can influence
     known = _known(columns)
     rows, regressors, rate, own = _inputs(columns, known, window, review, lead_time, config)
-    stock = columns.initial_stock
-    if stock is None:
-        stock = supply.initial_days * (lead_time[0] + window.period)
-        stock *= usual_rate(known, jnp.maximum(first, window.start)[None])[0]
-    stock = stock.reshape(-1, columns.scale.shape[0])[: window.slots]
-    initial = jnp.zeros((window.slots, columns.scale.shape[0])).at[: len(stock)].set(stock)
     measured = inside & (day >= jnp.maximum(window.measure, arrival))
     if columns.counts is not None:
         measured &= _each(columns.counts, day)
-    units = supply.max_order_units or jnp.inf
-    return Episode(
+    episode = Episode(
         demand=jnp.where(inside, _each(columns.demand, day), 0.0),
         measured=measured,
         active=active,
@@ -238,12 +232,26 @@ def build_episode(columns: Columns, window: Window, supply: Supply, config: Feat
         demand_rate=rate,
         scale=columns.scale,
         spread=columns.spread,
-        initial=initial,
-        max_order=jnp.minimum(supply.max_order * columns.scale, units),
-        max_position=supply.max_position * columns.scale,
+        initial=_initial(columns, known, window, supply, first, lead_time[0]),
+        max_order=columns.scale,  # see below
+        max_position=columns.scale,
         weight=columns.weight,
         forecasts=own,
     )
+    return within_limits(episode, supply, supply.pack_size, supply.min_order, supply.max_order_units)
+
+
+def _initial(
+    columns: Columns, known: Known, window: Window, supply: Supply, first: Array, lead_time: Array
+) -> Array:
+    """[L+1, B] units on hand and due when the episode begins: recorded, or by the config's rule."""
+    stock = columns.initial_stock
+    if stock is None:
+        stock = supply.initial_days * (lead_time + window.period)
+        stock *= usual_rate(known, jnp.maximum(first, window.start)[None])[0]
+        stock = jnp.floor(stock + 0.5) if supply.units == "whole" else stock
+    stock = stock.reshape(-1, columns.scale.shape[0])[: window.slots]
+    return jnp.zeros((window.slots, columns.scale.shape[0])).at[: len(stock)].set(stock)
 
 
 def _known(columns: Columns) -> Known:

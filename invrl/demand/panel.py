@@ -49,6 +49,7 @@ class Panel:
         mean_demand: [N] float32 units a day > 0, where the law is known, or None: then it is
             measured on the training days.
         knowledge: one of `KNOWLEDGE`.
+        counted: demand is counted in pieces where it is whole; of a file, say.
     """
 
     demand: np.ndarray
@@ -71,6 +72,7 @@ class Panel:
     step: str = "day"
     in_stock: np.ndarray | None = None
     open: np.ndarray | None = None
+    counted: bool = False
 
     def __post_init__(self) -> None:
         check(self)
@@ -124,6 +126,8 @@ class Panel:
         """A hash of everything in the panel: equal panels, equal fingerprints."""
         digest = hashlib.sha256()
         for f in fields(self):
+            if f.name == "counted":  # what a source says of its demand, not data
+                continue
             value = getattr(self, f.name)
             if f.name in LATER and not isinstance(value, np.ndarray) and value == f.default:
                 continue

@@ -27,8 +27,8 @@ from invrl.pilot.simulation import Design, MakeTrial, Trial, check_design, draw_
 from invrl.pilot.table import dense_table
 from invrl.runs.directory import Run
 from invrl.scoring import results
-from invrl.scoring.rules import Rule, classical, own_blocks, rounded
-from invrl.simulator import Action, cap, rollout
+from invrl.scoring.rules import Rule, classical, own_blocks
+from invrl.simulator import Action, rollout
 from invrl.training import session
 
 
@@ -158,7 +158,7 @@ def _runner(supply: Supply, old: Policy, new: Policy) -> Any:
                     for policy, params, own, view in zip((old, new), shared, mine, views, strict=True)
                 ]
                 order = jnp.where(switched, orders[1], orders[0])
-                return Action(rounded(order, supply, cap(seen.position, episode)), order[None])
+                return Action(order, order[None])
 
             def record(seen: Any, action: Any, days: Any) -> Any:
                 return jnp.maximum(settled(days, seen.scale).inventory, 0.0), days.sales

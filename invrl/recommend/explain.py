@@ -10,7 +10,7 @@ from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
 from invrl.recommend.daily import Job, figures
 from invrl.recommend.facts import BIT, FLAGS, Facts
-from invrl.recommend.orders import HALF, Answer, flags_of
+from invrl.recommend.orders import Answer, flags_of
 from invrl.recommend.state import State, read_states
 from invrl.sources.names import Names
 
@@ -154,13 +154,16 @@ def _policy(job: Job, facts: Facts, answer: Answer) -> list[str]:
 
 def _limits(config: Config, state: State, answer: Answer) -> list[str]:
     lines = _line("limits", f"at most {_n(answer.ceiling[0])} today")
-    if abs(answer.packed[0] - answer.wanted[0]) <= HALF:
+    wanted, packed = max(float(answer.wanted[0]), 0.0), float(answer.packed[0])
+    if _n(wanted) == _n(packed):
         return lines
     supply = {"pack_size": config.supply.pack_size, "min_order": config.supply.min_order}
     given = {name: state.numbers[name][0] for name in supply if name in state.numbers}
     supply |= {name: float(value) for name, value in given.items() if not np.isnan(value)}
-    rule = f"packs of {_n(supply['pack_size'])}, at least {_n(supply['min_order'])}"
-    return lines + _line("packs", f"{_n(answer.wanted[0])} becomes {_n(answer.packed[0])}: {rule}")
+    packs, least = supply["pack_size"], supply["min_order"]
+    rules = [f"packs of {_n(packs)}"] if packs and packs != 1 else ["whole units"]
+    rules += [f"at least {_n(least)}"] if least else []
+    return lines + _line("packs", f"{_n(wanted)} becomes {_n(packed)}: {', '.join(rules)}")
 
 
 def _after(numbers: dict[str, Any], what_if: dict[str, float], flags: dict[str, str]) -> list[str]:

@@ -13,15 +13,18 @@ from jax import Array
 
 from invrl.baselines.contract import features_of
 from invrl.baselines.forecasts import expected_demand
+from invrl.config.limits import contradiction
 from invrl.config.schema import Config
 from invrl.demand import timestep
 from invrl.demand.columns import Columns
 from invrl.demand.episodes import Window, build_episode
+from invrl.demand.supply import within_limits
 from invrl.devices import placement
+from invrl.errors import InvrlError
 from invrl.recommend.facts import BIT, Facts
 from invrl.recommend.orderer import Orderer
 from invrl.recommend.state import State
-from invrl.simulator import Episode, Observation, limit
+from invrl.simulator import Episode, Observation, in_packs, limit, rounded
 
 STEP = 1 << 14
 """Pairs per call of the compiled function."""
@@ -39,6 +42,14 @@ class Block(NamedTuple):
     active: Array  # [B] bool: an order may be placed
 
 
+class Limits(NamedTuple):
+    """Of B orders, units."""
+
+    pack: np.ndarray  # [B] 0 for none
+    minimum: np.ndarray  # [B] 0 for none
+    maximum: np.ndarray  # [B] inf for none
+
+
 class Answer(NamedTuple):
     """Of B pairs; [B] where not said otherwise."""
 
@@ -48,6 +59,7 @@ class Answer(NamedTuple):
     position: Array  # units, before the order
     ceiling: Array  # units, the largest order
     level: Array  # units; NaN where the form has none
+    short: Array  # bool: below half a pack or the minimum, where the pair has them
     lost: Array  # units expected to be lost before the order arrives, where the form counts them
     raw: Array  # [A, B]
     expected: Array  # units a day
@@ -72,11 +84,11 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
     past = jnp.zeros((window.start, *block.columns.ahead.shape[1:]))
     columns = block.columns._replace(ahead=jnp.concatenate([past, block.columns.ahead]))
     episode = orderer.rule.prepare(build_episode(columns, window, config.supply, features_of(config)))
-    episode = episode.replace(max_order=jnp.minimum(episode.max_order, block.maximum))
+    episode = within_limits(episode, config.supply, block.pack, block.minimum, block.maximum)
     seen = _observe(episode, block.inventory, config.supply.unmet)
     action = orderer.rule.act(shared, block.own, seen)
-    packed = in_packs(action.order, block.pack, block.minimum)
-    order = limit(packed, seen.position, episode, block.active)
+    packed = rounded(jnp.maximum(action.order, 0.0), episode.pack, episode.minimum)
+    order = limit(action.order, seen.position, episode, block.active)
     ceiling = limit(jnp.full_like(order, jnp.inf), seen.position, episode, block.active)
     level, counted = (
         orderer.target(block.own, action.raw, seen)
@@ -84,12 +96,13 @@ def answer(orderer: Orderer, config: Config, shared: Any, block: Block, window: 
         else (jnp.full_like(order, jnp.nan), seen.position)
     )
     return Answer(
-        order=whole_below(order, packed, block.pack, block.minimum),
+        order=order,
         wanted=action.order,
         packed=packed,
         position=seen.position,
         ceiling=ceiling,
         level=level,
+        short=(action.order > 0) & (packed == 0) & ((block.pack > 0) | (block.minimum > 0)),
         lost=counted - seen.position,
         raw=action.raw,
         expected=expected_demand(seen),
@@ -106,21 +119,6 @@ def _observe(episode: Episode, inventory: Array, unmet: str) -> Observation:
     )  # fmt: skip
 
 
-def in_packs(order: Array, pack: Array, minimum: Array) -> Array:
-    """`evaluation.rounded`, with a pack size and a minimum for each pair."""
-    size = jnp.where(pack > 0, pack, 1.0)
-    whole = jnp.where(pack > 0, size * jnp.round(order / size), order)
-    return jnp.where(whole < minimum, 0.0, whole)
-
-
-def whole_below(order: Array, packed: Array, pack: Array, minimum: Array) -> Array:
-    """The order after the caps: where they cut, whole packs below them, and none below the minimum."""
-    size = jnp.where(pack > 0, pack, 1.0)
-    cut = (order < packed) & (pack > 0)
-    whole = jnp.where(cut, size * jnp.floor(order / size), order)
-    return jnp.where(whole < minimum, 0.0, whole)
-
-
 class Desk:
     """Takes facts and states, hands out answers; pairs are worked off in steps of one size."""
 
@@ -133,20 +131,46 @@ class Desk:
 
     def answers(self, facts: Facts, state: State) -> Answer:
         """Answers as arrays [..., B] of the host."""
+        limits = self._limits(state)
         out: list[np.ndarray] = []
         for period in np.unique(facts.review_period):
             members = np.flatnonzero(facts.review_period == period)
             for low in range(0, members.size, STEP):
                 index = members[low : low + STEP]
-                leaves = [np.asarray(x) for x in self._step(facts, state, index, int(period))]
+                leaves = [np.asarray(x) for x in self._step(facts, state, limits, index, int(period))]
                 out = out or [np.empty((*x.shape[:-1], state.rows), x.dtype) for x in leaves]
                 for whole, some in zip(out, leaves, strict=True):
                     whole[..., index] = some[..., : index.size]
-        return Answer(*out)
+        found = Answer(*out)
+        pack = np.maximum(limits.pack, 1.0) if self.config.supply.units == "whole" else limits.pack
+        return found._replace(order=in_packs(found.order, pack), packed=in_packs(found.packed, pack))
 
-    def _step(self, facts: Facts, state: State, index: np.ndarray, period: int) -> Answer:
+    def _limits(self, state: State) -> Limits:
+        """The limits of each row; the run's where the cell is empty.
+
+        Raises:
+            InvrlError: no order of a row could be placed.
+        """
+        supply = self.config.supply
+        maximum = _given(state, "max_order", 0.0), np.float32(supply.max_order_units)
+        limits = Limits(
+            _given(state, "pack_size", supply.pack_size),
+            _given(state, "min_order", supply.min_order),
+            np.minimum(*(np.where(most > 0, most, np.inf) for most in maximum)),
+        )
+        for pack, minimum, most in np.unique(np.stack(limits), axis=1).T:
+            most = most if np.isfinite(most) else 0.0
+            text = contradiction(float(pack), float(minimum), float(most), supply.units == "whole")
+            if text:
+                row = int(np.argmax((limits.pack == pack) & (limits.minimum == minimum)))
+                name = "@".join(str(column[row]) for column in state.names.columns)
+                hint = "see its pack_size, min_order and max_order; 0 means no such limit"
+                raise InvrlError(f"row {state.start + row + 1} of the state ({name}): {text}", hint=hint)
+        return limits
+
+    def _step(self, facts: Facts, state: State, limits: Limits, index: np.ndarray, period: int) -> Answer:
         padded = np.resize(index, self.plan.block * self.plan.blocks)
-        block = self._block(facts, state, padded)
+        block = self._block(facts, state, limits, padded)
 
         def cut(column: np.ndarray) -> np.ndarray:
             """[..., B] to [blocks, ..., block]."""
@@ -159,14 +183,9 @@ class Desk:
         found = jax.device_get(self.run(self.shared, blocks, window, self.plan.devices))
         return jax.tree.map(lambda x: np.moveaxis(x, 0, -2).reshape(*x.shape[1:-1], -1), found)
 
-    def _block(self, facts: Facts, state: State, index: np.ndarray) -> Block:
-        numbers = {name: column[index] for name, column in state.numbers.items()}
+    def _block(self, facts: Facts, state: State, limits: Limits, index: np.ndarray) -> Block:
         days = len(facts.demand)
-
-        def given(name: str, default: float) -> np.ndarray:
-            values = numbers.get(name, np.full(index.size, np.nan))
-            return np.where(np.isnan(values), default, values).astype(np.float32)
-
+        active = (_given(state, "review", 1) > 0) & ~(_given(state, "do_not_order", 0) > 0)
         columns = Columns(
             demand=facts.demand[:, index],
             ahead=facts.coming[..., index].astype(np.float32),
@@ -183,15 +202,12 @@ class Desk:
             season=np.repeat(self.season[:, None], index.size, 1),
         )
         own = self.orderer.own
-        supply = self.config.supply
         return Block(
             columns=columns,
             inventory=np.concatenate([state.on_hand[None, index], state.due[:, index]]),
             own=None if own is None else self._own(own, facts.pair[index]),
-            pack=given("pack_size", supply.pack_size),
-            minimum=given("min_order", supply.min_order),
-            maximum=given("max_order", np.inf),
-            active=(given("review", 1) > 0) & ~(given("do_not_order", 0) > 0),
+            **{name: column[index] for name, column in limits._asdict().items()},
+            active=active[index],
         )
 
     def _own(self, numbers: np.ndarray, pair: np.ndarray) -> np.ndarray:
@@ -199,6 +215,12 @@ class Desk:
         return np.where(pair >= 0, numbers[:, pair], np.median(numbers, axis=1, keepdims=True)).astype(
             np.float32
         )
+
+
+def _given(state: State, name: str, default: float) -> np.ndarray:
+    """[B] float32 a column of the state, the default where a cell is empty."""
+    values = state.numbers.get(name, np.full(state.rows, np.nan))
+    return np.where(np.isnan(values), default, values).astype(np.float32)
 
 
 def flags_of(facts: Facts, state: State, answer: Answer) -> np.ndarray:
@@ -211,7 +233,10 @@ def flags_of(facts: Facts, state: State, answer: Answer) -> np.ndarray:
         "do_not_order": never > 0,
         "capped": free & kept & (answer.ceiling < answer.packed),
         "rounded": free & kept & (np.abs(answer.packed - np.maximum(answer.wanted, 0)) > HALF),
-        "below_minimum": free & (answer.wanted > 0) & (answer.order == 0) & (answer.ceiling > 0),
+        "below_minimum": free
+        & (answer.short | (answer.packed > 0))
+        & (answer.order == 0)
+        & (answer.ceiling > 0),
     }
     return facts.flags | sum(np.where(where, BIT[name], 0) for name, where in found.items())
 

@@ -17,8 +17,8 @@ from invrl.policies.heads import RATES
 from invrl.report.facts import Facts, cell_label, head_of, ink_of, narrowed, slowest
 from invrl.report.markup import SMALL, figure, make_section, side_by_side, words
 from invrl.scoring.comparison import Cell
-from invrl.scoring.rules import Rule, rounded
-from invrl.simulator import cap, rollout
+from invrl.scoring.rules import Rule
+from invrl.simulator import rollout
 from invrl.training import session
 
 PAIRS = 200
@@ -75,15 +75,12 @@ def decide(experiment: Experiment, rule: Rule, shared: Any, split: str) -> Decis
     @partial(jax.jit, static_argnums=2)
     def run(shared, episode, devices):
         def block(shared, episode):
-            def act(seen, _):
-                action = rule.act(shared, None, seen)
-                return action._replace(order=rounded(action.order, supply, cap(seen.position, episode)))
-
             def record(seen, action, days):
                 expected = expected_demand(seen) * seen.protection
                 recent = seen.demand_rate * seen.protection
                 return seen.position, action.order, action.raw, expected, recent, seen.lead_time
 
+            act = lambda seen, _: rule.act(shared, None, seen)
             found = rollout(act, rule.prepare(episode), lambda day: (), unmet=supply.unmet, record=record)[1]
             return (*found, episode.active)
 

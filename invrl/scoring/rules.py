@@ -7,18 +7,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from invrl.baselines.contract import Baseline
-from invrl.config.schema import Config, Supply
+from invrl.config.schema import Config
 from invrl.demand.episodes import Dataset
 from invrl.demand.pieces import Pieces
 from invrl.devices import placement
 from invrl.metrics import Totals, float_sums, measures, totals
 from invrl.policies.network import Policy
-from invrl.simulator import Action, Episode, Observation, cap, rollout
+from invrl.simulator import Action, Episode, Observation, rollout
 
 
 class Rule(NamedTuple):
@@ -38,18 +36,7 @@ def classical(baseline: Baseline, config: Config) -> Rule:
         order = baseline.decide(own, seen)
         return Action(order, (seen.position + order)[None])
 
-    return Rule(act, lambda episode: baseline.prepare(episode, config.supply.unmet))
-
-
-def rounded(order: Array, supply: Supply, cap: Array | float = jnp.inf) -> Array:
-    """Orders [N] in whole packs within their caps, none below the minimum; training has neither."""
-    order = jnp.minimum(order, cap)
-    if supply.pack_size:
-        order = supply.pack_size * jnp.round(order / supply.pack_size)
-        order = jnp.where(order > cap, order - supply.pack_size, order)
-    if supply.min_order:
-        order = jnp.where(order < supply.min_order, 0.0, order)
-    return order
+    return Rule(act, lambda episode: baseline.prepare(episode, config.supply.unmet, config.objective))
 
 
 Simulate = Callable[..., dict[str, np.ndarray]]
@@ -62,13 +49,8 @@ def make_run(rule: Rule, config: Config) -> Callable[[Any, Episode, Any, int], T
         def block(shared: Any, given: tuple[Episode, Any]) -> Totals:
             episode, own = given
 
-            def act(seen: Observation, _: Any) -> Action:
-                action = rule.act(shared, own, seen)
-                return action._replace(
-                    order=rounded(action.order, config.supply, cap(seen.position, episode))
-                )
-
-            tally = partial(totals, scale=episode.scale)
+            tally = partial(totals, scale=episode.scale, whole=episode.whole)
+            act = lambda seen, _: rule.act(shared, own, seen)
             return rollout(act, rule.prepare(episode), tally, unmet=config.supply.unmet)[0]
 
         return placement.map_blocks(block, shared, (episode, own), devices)

@@ -14,8 +14,8 @@ from invrl.devices import placement
 from invrl.errors import InvrlError
 from invrl.experiment import Experiment
 from invrl.metrics import settled
-from invrl.scoring.rules import Rule, own_blocks, rounded
-from invrl.simulator import Day, cap, rollout
+from invrl.scoring.rules import Rule, own_blocks
+from invrl.simulator import Day, in_packs, rollout
 
 Columns = dict[str, np.ndarray]
 
@@ -39,13 +39,10 @@ def trace(experiment: Experiment, rule: Rule, shared: Any, own: np.ndarray | Non
         def block(shared, given):
             episode, own = given
 
-            def act(seen, _):
-                action = rule.act(shared, own, seen)
-                return action._replace(order=rounded(action.order, supply, cap(seen.position, episode)))
-
             def record(seen, action, days):
                 return seen.position, action.raw, settled(days, seen.scale)
 
+            act = lambda seen, _: rule.act(shared, own, seen)
             return rollout(act, rule.prepare(episode), lambda day: (), unmet=supply.unmet, record=record)[1]
 
         return placement.map_blocks(block, shared, (episode, own), devices)
@@ -86,6 +83,8 @@ def _rows(experiment: Experiment, dataset: Dataset, group: Group, part: Any, fou
     )
     review = np.zeros_like(before, bool)
     review[:, :, 0] = np.moveaxis(np.asarray(group.episode.active), 2, 1)[real]
+    pack = np.float32(0) if group.episode.pack is None else np.asarray(group.episode.pack)[real][:, None]
+    days = days._replace(order=in_packs(days.order, pack))
     columns = {
         "date": experiment.panel.dates[np.clip(day, 0, experiment.panel.days - 1)],
         "sku": np.broadcast_to(experiment.panel.sku[pairs, None], day.shape),

@@ -50,4 +50,5 @@ def read_lines(file: TableFile, columns: Mapping[str, str], roles: Roles, return
         warehouse=warehouse[order],
         start=np.datetime64(start, "D"),
         knowledge=roles.knowledge,
+        counted=True,
     )

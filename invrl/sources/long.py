@@ -72,6 +72,7 @@ def read_long(file: TableFile, columns: Mapping[str, str], roles: Roles) -> Pane
         step=grid.step,
         in_stock=_share(table, grid, "in_stock") if "in_stock" in optional else None,
         open=_open(table, grid) if "open" in optional else None,
+        counted=True,
         **numbers,
     )
 

@@ -137,6 +137,7 @@ def retail(
         },
         lead_time=lead,
         review_period=review,
+        counted=True,
         price=price.astype(np.float32),
         weight=None if weight is None else weight.astype(np.float32),
     )

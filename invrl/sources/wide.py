@@ -48,6 +48,7 @@ def read_wide(file: TableFile, columns: Mapping[str, str], roles: Roles, start: 
         start=start + int(days[0][2:]) - 1,
         static={name: _static(table, name) for name in roles.static},
         knowledge=roles.knowledge,
+        counted=True,
         **numbers,
     )
 

@@ -13,7 +13,7 @@ from builders import floats, make_episode, make_experiment, make_panel, observat
 from invrl import registry
 from invrl.baselines import search
 from invrl.baselines.capped_base_stock import CAPPED_BASE_STOCK
-from invrl.baselines.clairvoyant import CRUMB, with_hindsight
+from invrl.baselines.clairvoyant import CRUMB
 from invrl.baselines.constant import CONSTANT
 from invrl.baselines.contract import Baseline
 from invrl.baselines.forecast_base_stock import INCUMBENT
@@ -97,8 +97,6 @@ def random_observation(baseline: Baseline, pairs: int) -> Observation:
     rng = np.random.default_rng(1)
     demand = rng.gamma(2, 3, (7, pairs))
     features = rng.gamma(2, 3, (len(FORECASTS) + QUANTILES, pairs))
-    if baseline.prepare is with_hindsight:
-        features = np.concatenate([features[:4], np.zeros((1, pairs))])
     return observation(
         inventory=rng.normal(5, 20, (4, pairs)), regressors=demand[:4], demand_rate=demand[4],
         scale=demand[5],
@@ -166,41 +164,6 @@ def test_the_clairvoyant_is_never_beaten(name: str, seasonal: Experiment, bound:
     crumb = 0.1 * CRUMB  # that much stock it keeps, at 0.1 a unit and day
     excess = cost_of(name, seasonal) - bound + crumb
     assert excess.min() >= -1e-4  # those that start without stock, too
-
-
-def test_the_clairvoyant_never_runs_out_once_its_orders_arrive(seasonal: Experiment) -> None:
-    baseline = registry.get("baseline", "clairvoyant")
-    found = make_simulate(classical(baseline, seasonal.config), seasonal.config)(
-        None, seasonal.test, np.zeros((0, 200))
-    )
-    assert found["stockout_rate"].max() == 0
-    assert found["fill_rate"].min() == pytest.approx(1)
-    # a review every 2 days: the second day's demand waits one night, and a crumb
-    assert found["turnover_time"].mean() < 0.6
-
-
-def test_hindsight_by_hand() -> None:
-    episode = make_episode(
-        np.array([[[1.0], [2.0]], [[3.0], [4.0]], [[5.0], [6.0]]]), lead_time=1, initial=[[9.0], [0.0]]
-    )
-    tomorrow, served, least = with_hindsight(episode, "lost").features[:, :, 0].T
-    # the day before the arrival; days t + 1 and t + 2; the panel ends after 6
-    assert (tomorrow.tolist(), served.tolist(), least.tolist()) == ([1, 3, 5], [2 + 3, 4 + 5, 6], [0, 0, 0])
-    assert (with_hindsight(episode, "backlog").features[:, 2] == -np.inf).all()
-
-
-@pytest.mark.parametrize(("unmet", "expected"), [("lost", 5.05 - 0), ("backlog", 5.05 + 1)])
-def test_a_clairvoyant_order_by_hand(unmet: str, expected: float) -> None:
-    """On hand 2, due tomorrow nothing; demand 3 today, then 2 and 3; scale 5."""
-    episode = make_episode(np.array([[[3.0], [2.0]], [[3.0], [4.0]]]), lead_time=1, initial=[[2.0], [0.0]])
-    features = with_hindsight(episode, unmet).features[0]
-    seen = observation(
-        inventory=[[2.0], [0.0]], features=features, regressors=np.ones((4, 1)), demand_rate=[5.0],
-        scale=[5.0],
-        spread=[1.0], lead_time=[1.0], review_period=2,
-    )  # fmt: skip
-    order = registry.get("baseline", "clairvoyant").order(None, None, seen)
-    assert float(order[0]) == pytest.approx(expected)
 
 
 # ---- tuning -------------------------------------------------------------------------------

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from builders import make_experiment, make_panel, poisson_panel
+from builders import make_config, make_experiment, make_panel, poisson_panel
 
 from invrl.baselines.constant import CONSTANT
-from invrl.config.schema import Supply
-from invrl.scoring.rules import classical, make_simulate, rounded
+from invrl.errors import InvrlError
+from invrl.scoring.rules import classical, make_simulate
 
 WORDS = (
     "split.history_days=0", "split.warmup_days=4", "split.validation_days=10", "split.test_days=10",
     "supply.lead_time=1", "supply.review_period=2", "features.groups=[]",
 )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("supply", "orders"),
-    [
-        (Supply(), [0, 3, 4.9, 5.1, 14, 16]),
-        (Supply(pack_size=10), [0, 0, 0, 10, 10, 20]),  # to the nearest pack
-        (Supply(min_order=5), [0, 0, 0, 5.1, 14, 16]),
-        (Supply(pack_size=10, min_order=15), [0, 0, 0, 0, 0, 20]),
-    ],
-)
-def test_rounding_by_hand(supply: Supply, orders: list[float]) -> None:
-    np.testing.assert_allclose(rounded(jnp.array([0, 3, 4.9, 5.1, 14, 16]), supply), orders)
 
 
 def orders_of(days_of_demand: float, *words: str) -> Any:
@@ -51,9 +37,10 @@ def test_a_capped_order_is_whole_packs_too() -> None:
     ]
 
 
-def test_an_order_below_the_minimum_is_not_placed_because_of_a_cap() -> None:
-    """40 wanted, at least 30, at most 25: no such order exists."""
-    assert orders_of(4.0, "supply.min_order=30", "supply.max_order_units=25")["order_size"].tolist() == [0, 0]
+def test_limits_that_no_order_can_meet_are_refused() -> None:
+    """At least 30, at most 25: no such order exists."""
+    with pytest.raises(InvrlError, match="the least order is 30"):
+        make_config("supply.min_order=30", "supply.max_order_units=25")
 
 
 def test_measures_come_in_the_order_of_the_pairs() -> None:

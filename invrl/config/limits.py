@@ -1,0 +1,31 @@
+"""Limits of an order that contradict each other: no order could ever be placed."""
+
+from __future__ import annotations
+
+import math
+
+from invrl.config.schema import Supply
+
+
+def least_order(pack: float, minimum: float) -> float:
+    """Units of the smallest order that may be placed; 0 where any quantity may."""
+    return pack * math.ceil(minimum / pack - 1e-6) if pack and minimum > pack else max(pack, minimum)
+
+
+def contradiction(pack: float, minimum: float, maximum: float, whole: bool = False) -> str:
+    """What is wrong with the limits of an order in units, each 0 for none; nothing if they agree."""
+    if whole and pack != round(pack):
+        return f"packs of {pack:g}, but units are whole"
+    least = least_order(max(pack, 1.0) if whole else pack, minimum)
+    if not maximum or least <= maximum * (1 + 1e-6):
+        return ""
+    of = f"packs of {pack:g} and at least {minimum:g}" if pack and minimum else ""
+    found = of or (f"packs of {pack:g}" if pack else f"at least {least:g}")
+    return f"the least order is {least:g} ({found}), the largest {maximum:g}: none could be placed"
+
+
+def limit_errors(supply: Supply) -> list[tuple[str, str]]:
+    """(message, hint) of limits in units that contradict each other."""
+    text = contradiction(supply.pack_size, supply.min_order, supply.max_order_units, supply.units == "whole")
+    hint = "see supply.pack_size, supply.min_order, supply.max_order_units; 0 means no such limit"
+    return [(f"supply: {text}", hint)] if text else []
