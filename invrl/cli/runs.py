@@ -44,7 +44,7 @@ def ls(
 
 @app.command("export", epilog=EXAMPLES)
 def export(
-    names: Annotated[list[str], typer.Argument(metavar="RUN|DIR...", help="Runs, or directories of runs.")],
+    names: Annotated[list[str], typer.Argument(metavar="RUN|DIR...", help="Runs, or folders of runs.")],
     to: Annotated[Path, typer.Option(help="The new Parquet file.")],
     what: Annotated[str, typer.Option(help="pairs (measures of every pair) or log (the curves).")] = "pairs",
     split: Annotated[str, typer.Option(help="validation or test; of pairs.")] = "test",
@@ -65,22 +65,25 @@ def export(
     say(f"wrote {to}: {rows:,} rows of {len(found):,} runs")
 
 
+COLUMNS = ("run", "cell", "data", "seed", "status", "stockout (%)", "turnover (days)")
+
+
 def _row(run: Any) -> dict[str, Any]:
     from invrl import registry
     from invrl.runs import directory
 
-    content, config = run.read("results.json"), run.config
+    try:
+        content, config = run.read("results.json"), run.config
+    except InvrlError as error:
+        say(error.message, "dim")
+        return dict.fromkeys(COLUMNS) | {"run": run.name, "status": "unreadable"}
     cell = config.algo if config.algo in registry.BASELINES else f"{config.algo}/{config.reg}"
     test = content.get("splits", {}).get("test", {}).get("policies", {}).get(content.get("policy"), {})
-    return {
-        "run": run.name,
-        "cell": cell,
-        "data": config.data.path or config.data.source,
-        "seed": config.seed,
-        "status": directory.status(run),
-        "stockout (%)": 100 * test["stockout_rate"][0] if test else None,
-        "turnover (days)": test["turnover_time"][0] if test else None,
-    }
+    values = (
+        run.name, cell, config.data.path or config.data.source, config.seed, directory.status(run),
+        100 * test["stockout_rate"][0] if test else None, test["turnover_time"][0] if test else None,
+    )  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 @app.command("show", epilog=EXAMPLES)
