@@ -67,7 +67,7 @@ def compare(
 
 
 def _print(result: Any, format: str) -> None:
-    from invrl.scoring import comparison
+    from invrl.scoring import comparison, totals
     from invrl.scoring.intervals import COVERS_SEEDS
     from invrl.scoring.objectives import said
 
@@ -82,5 +82,13 @@ def _print(result: Any, format: str) -> None:
         emit(comparison.absolute_rows(result), title=title)
     else:
         print(f"{title}\n{render(comparison.absolute_rows(result), format)}")
+    found = {cell.name: totals.totals(cell.values, result.sample) for cell in result.cells}
+    if format == "table":
+        emit(totals.rows(found), title=totals.TITLE)
+    else:
+        print(f"\n{totals.TITLE}\n{render(totals.rows(found), format)}")
     say("± half a 95 % interval of the paired difference; * it excludes 0; cells chosen on validation")
     say(COVERS_SEEDS)
+    if result.strongest and result.strongest != result.reference:
+        name = result.strongest
+        say(f"the incumbent to beat, chosen on validation: {name}; differences to it: --reference {name}")

@@ -145,8 +145,10 @@ def _watched(work: Any, run: Any, config: Any, quiet: bool) -> dict[str, Any]:
 
 def show(content: dict[str, Any], run: Any, json: bool) -> None:
     """The test table, the run's path, and what to do next."""
+    from invrl.scoring import totals
     from invrl.scoring.intervals import COVERS
     from invrl.scoring.objectives import priced_for, said
+    from invrl.scoring.totals import sample
 
     split = content["splits"]["test"]
     if json:
@@ -167,12 +169,31 @@ def show(content: dict[str, Any], run: Any, json: bool) -> None:
     if days < all_days:
         say("days count from the first arrival of an order on: raise split.warmup_days for more", "dim")
     say("at equal SR: turnover against it, its safety stock moved to the same stockout rate", "dim")
+    together = sample(run.pairs("test"), run.config)
+    emit(totals.rows(split["totals"]), title=totals.TITLE)
+    for line in totals.notes(split["totals"], together, run.config.evaluation.weights):
+        say(line, "dim")
     if content["strongest"]:
         say(f"the incumbent to beat, chosen on validation: {content['strongest']}{_outlook(content)}", "dim")
     if "clairvoyant" in split["policies"]:
         say("clairvoyant: a bound, no policy: knows demand, sets stock freely, no packs or caps", "dim")
+    _say_if_beaten(content, split, main)
     say(f"run:  {run.path}")
     say(f"next: invrl evaluate {run.path} --by velocity   or   invrl compare")
+
+
+def _say_if_beaten(content: dict[str, Any], split: dict[str, Any], main: str) -> None:
+    """A sentence where the classical rule stays best."""
+    from invrl.scoring.intervals import Estimate
+
+    found = split["differences"].get(content["strongest"])
+    if found is None or found["objective"][0] <= 0:
+        return
+    delta = Estimate(*found["objective"])
+    low = 100 * delta.mean / split["policies"][main]["objective"][0]
+    sure = "" if delta.significant else " (may be chance)"
+    text = f"the objective of {content['strongest']} is {low:.1f} % below that of {main}{sure}"
+    say(f"the classical rule stays best here: {text}")
 
 
 def _outlook(content: dict[str, Any]) -> str:

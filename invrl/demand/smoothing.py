@@ -68,11 +68,15 @@ def _sales(share: Array) -> State:
     return 1.0 / share, 1.0 / share, jnp.zeros_like(share)
 
 
+def _level(share: Array) -> State:
+    return (jnp.ones_like(share),)
+
+
 METHODS: dict[str, Method] = {
-    "ses": Method((0.02, 0.05, 0.1, 0.2), lambda share: (jnp.ones_like(share),), _simple, lambda s, a: s[0]),
-    "croston": Method((0.05, 0.1, 0.2), _sales, _croston, lambda s, a: s[0] / s[1]),
-    "sba": Method((0.05, 0.1, 0.2), _sales, _croston, lambda s, a: (1 - a / 2) * s[0] / s[1]),
-    "tsb": Method((0.05, 0.1, 0.2), lambda share: (1.0 / share, share), _tsb, lambda s, a: s[0] * s[1]),
+    "ses": Method((0.005, 0.02, 0.05, 0.1, 0.2), _level, _simple, lambda s, a: s[0]),
+    "croston": Method((0.02, 0.05, 0.1, 0.2), _sales, _croston, lambda s, a: s[0] / s[1]),
+    "sba": Method((0.02, 0.05, 0.1, 0.2), _sales, _croston, lambda s, a: (1 - a / 2) * s[0] / s[1]),
+    "tsb": Method((0.02, 0.05, 0.1, 0.2), lambda share: (1.0 / share, share), _tsb, lambda s, a: s[0] * s[1]),
 }
 """Name -> method; a new one takes its line here, and is searched with the others."""
 

@@ -113,9 +113,8 @@ def gather(found: list[Run], reference: str | None, split: str, resamples: int) 
     cells = [cell for cell in compared.cells if cell.reg] or compared.cells
     best = min(cells, key=lambda cell: np.mean([validation_score(runs[name]) for name in cell.runs]))
     run = min((runs[name] for name in best.runs), key=validation_score)
-    return Facts(
-        runs, compared.skipped, compared, best, _rival(compared.cells, best), run, session.experiment_of(run)
-    )
+    rival = _rival(compared.cells, best, run.read("results.json").get("strongest"))
+    return Facts(runs, compared.skipped, compared, best, rival, run, session.experiment_of(run))
 
 
 def validation_score(run: Run) -> float:
@@ -124,11 +123,12 @@ def validation_score(run: Run) -> float:
     return Scoring(run.config.objective, False).validation(run, content, content["policy"])
 
 
-def _rival(cells: list[Cell], main: Cell) -> Cell | None:
+def _rival(cells: list[Cell], main: Cell, strongest: str | None) -> Cell | None:
+    """The strongest incumbent on validation, where it was scored beside the run."""
     known = {
         cell.name: cell for cell in cells if cell.reg is None and cell.name not in (main.name, "clairvoyant")
     }
-    return known.get("incumbent") or next(iter(known.values()), None)
+    return known.get(strongest or "incumbent") or next(iter(known.values()), None)
 
 
 def narrowed(experiment: Experiment, split: str, pairs: np.ndarray) -> Experiment:

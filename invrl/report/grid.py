@@ -6,7 +6,7 @@ from typing import Any
 
 from invrl.report.facts import Facts, form_order
 from invrl.report.markup import Markup, graded, make_section, small, table, words
-from invrl.scoring import comparison
+from invrl.scoring import comparison, totals
 from invrl.scoring.intervals import COVERS_SEEDS
 from invrl.scoring.objectives import said
 
@@ -65,7 +65,18 @@ def _absolute(facts: Facts) -> str:
         "seeds of the chosen one. The last column is the paired difference of the objective to "
         f"{compared.reference}."
     )
-    return table([_tidy(row) for row in comparison.absolute_rows(compared)], note, "absolute")
+    return table([_tidy(row) for row in comparison.absolute_rows(compared)], note, "absolute") + _together(
+        facts
+    )
+
+
+def _together(facts: Facts) -> str:
+    """All pairs counted in units, beside the means over pairs."""
+    compared = facts.comparison
+    found = {cell.name: totals.totals(cell.values, compared.sample) for cell in compared.cells}
+    notes = totals.notes(found, compared.sample, facts.experiment.config.evaluation.weights)
+    note = f"{totals.TITLE.capitalize()}. {'. '.join(line.capitalize() for line in notes)}."
+    return table(totals.rows(found), note, "absolute")
 
 
 def _tidy(row: dict[str, Any]) -> dict[str, Any]:

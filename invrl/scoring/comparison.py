@@ -21,9 +21,10 @@ from invrl.errors import InvrlError
 from invrl.runs.directory import Run
 from invrl.scoring.intervals import Estimate, interval, percent, plus_minus, seeds_resampled, signed
 from invrl.scoring.objectives import Scoring, scoring, tree
+from invrl.scoring.totals import SUMMED, Sample, sample, totals
 
 GRID_MEASURES = ("stockout_rate", "turnover_time")
-CELL_MEASURES = (*GRID_MEASURES, "cost", "objective", "fill_rate", "average_inventory")
+CELL_MEASURES = (*GRID_MEASURES, "cost", "objective", *SUMMED)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Comparison:
     demand: str  # known, censored or uncensored
     skipped: list[str]  # runs that are not finished
     objective: Objective  # of all figures
+    sample: Sample  # the pairs
+    strongest: str | None  # incumbent on validation
 
 
 def compare(
@@ -87,8 +90,9 @@ def compare(
     chosen = _reference(cells, reference)
     pairs = loaded[0][0].pairs(split)
     cells = [_with_delta(cell, chosen, pairs, resamples) for cell in cells]
-    part = loaded[0][1]["splits"][split]
-    return Comparison(cells, chosen.name, split, part["pairs"], part["demand"], skipped, score.objective)
+    demand, counted = loaded[0][1]["splits"][split]["demand"], sample(pairs, loaded[0][0].config)
+    figures = len(counted.weight), demand, skipped, score.objective, counted
+    return Comparison(cells, chosen.name, split, *figures, loaded[0][1].get("strongest"))
 
 
 def same_data(found: list[tuple[str, Config, str]], hint: str) -> None:
@@ -170,13 +174,9 @@ def _beside(
 
 
 def _make_cell(
-    algo: str,
-    reg: str | None,
-    names: tuple[str, ...],
-    trials: int,
-    arrays: list[tuple[dict, str]],
+    algo: str, reg: str | None, names: tuple[str, ...], trials: int, arrays: list[tuple[dict, str]],
     resamples: int,
-) -> Cell:
+) -> Cell:  # fmt: skip
     first = arrays[0][0]
     weight = first["weight"].astype(np.float64)
     per_seed = {m: np.stack([a[f"{policy}:{m}"] for a, policy in arrays]) for m in CELL_MEASURES}
@@ -279,7 +279,7 @@ def payload(comparison: Comparison) -> dict[str, Any]:
     def cell_tree(cell: Cell) -> dict[str, Any]:
         tree: dict[str, Any] = {
             "algo": cell.algo, "reg": cell.reg, "runs": list(cell.runs), "trials": cell.trials,
-            "n_pairs": comparison.pairs,
+            "n_pairs": comparison.pairs, "totals": totals(cell.values, comparison.sample),
         }  # fmt: skip
         for m in CELL_MEASURES:
             tree[m], tree[f"{m}_ci"] = cell.means[m].mean, [cell.means[m].low, cell.means[m].high]
@@ -291,6 +291,7 @@ def payload(comparison: Comparison) -> dict[str, Any]:
 
     return {
         "schema": 1, "split": comparison.split, "demand": comparison.demand,
-        "reference": comparison.reference, "objective": tree(comparison.objective),
+        "reference": comparison.reference, "strongest": comparison.strongest,
+        "objective": tree(comparison.objective),
         "cells": [cell_tree(cell) for cell in comparison.cells], "skipped": comparison.skipped,
     }  # fmt: skip

@@ -20,6 +20,7 @@ from invrl.metrics import Prices
 from invrl.scoring.intervals import estimate, weighted_means
 from invrl.scoring.objectives import priced_for
 from invrl.scoring.rules import Rule, classical, make_simulate
+from invrl.scoring.totals import sample, totals
 
 Measures = dict[str, np.ndarray]
 """measure -> [N'], the pairs of one part."""
@@ -192,12 +193,14 @@ def summarise(experiment: Experiment, split: str, policies: dict[str, Measures],
         return {name: list(value) for name, value in found.items()}
 
     part = experiment.parts[split]
+    kept = sample(pair_arrays(experiment, split, {}), experiment.config)
     return {
         "pairs": int(pairs.size),
         "days": part.stop - part.measure,
         "measured_days": round(experiment.measured_days(split), 1),
         "demand": experiment.panel.knowledge,
         "policies": {name: estimated(values) for name, values in policies.items()},
+        "totals": {name: totals(values, kept) for name, values in policies.items()},
         "differences": {
             name: estimated({m: policies[main][m] - values[m] for m in values})
             for name, values in policies.items()
@@ -216,6 +219,9 @@ def pair_arrays(
     }
     cluster = np.unique(experiment.panel.sku, return_inverse=True)[1][pairs]
     scale = experiment.scale(split)[0][pairs].astype(np.float64)
-    return {
-        "pair": pairs, "weight": experiment.weight[pairs], "cluster": cluster, "scale": scale, **arrays
+    panel = experiment.panel
+    known = {
+        "pair": pairs, "weight": experiment.weight[pairs], "cluster": cluster, "scale": scale,
+        "sold": panel.demand[experiment.training_days][:, pairs].any(0),
     }  # fmt: skip
+    return known | ({} if panel.price is None else {"price": panel.price[pairs]}) | arrays
