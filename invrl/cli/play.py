@@ -46,6 +46,10 @@ def play(
     orders: Annotated[
         str, typer.Option(metavar="FIRST-LAST", help="Reviews that may order, counted from 1; default: all.")
     ] = "",
+    forecasts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Own forecasts, with those of the days played; repeatable.", rich_help_panel=DATA),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The first run's orders: .parquet or .csv.", rich_help_panel=OUTPUT),
@@ -69,7 +73,7 @@ def play(
     if out is not None:
         trace.refuse_existing(out)
     runs = list({run.path.resolve(): run for run in map(directory.find, names)}.values())
-    request = game.Request(sales, state, pairs_of(column), _calendar(orders))
+    request = game.Request(sales, state, pairs_of(column), _calendar(orders), tuple(forecasts or ()))
     played = game.play(runs, request)
     if out is not None:
         trace.write(played.orders(played.runs[0]), out)

@@ -42,12 +42,14 @@ class Request:
         state: the stock and pipeline at the start (`recommend/state.py`); None: by the config's rule.
         columns: our name -> the state file's name.
         orders: reviews of the game that may order, the first and the last, from 1; None: all.
+        forecasts: files of own forecasts, in place of those of the config.
     """
 
     sales: Path | None = None
     state: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     orders: tuple[int, int] | None = None
+    forecasts: Sequence[Path] = ()
 
 
 class Game(NamedTuple):
@@ -101,6 +103,8 @@ def play(runs: Sequence[Run], request: Request) -> Game:
     """
     first = runs[0]
     config = _alike(runs)
+    if request.forecasts:
+        config = replace(config, data=replace(config.data, forecasts=tuple(map(str, request.forecasts))))
     panel = with_supply(_own_panel(config), config.supply)
     known = panel if request.sales is None else joined(panel, read_later(config.data, request.sales, panel))
     if request.state is not None:

@@ -15,7 +15,7 @@ from invrl.config.schema import Config, Data
 from invrl.errors import InvrlError
 from invrl.recommend.catalogue import coming, priors, read_ahead_file, read_catalogue
 from invrl.recommend.facts import BIT, Facts, Sources, check_history, history_days
-from invrl.recommend.orderer import Orderer, load_orderer, own_forecasts
+from invrl.recommend.orderer import Orderer, load_orderer
 from invrl.recommend.orders import Answer, Desk, flags_of
 from invrl.recommend.outlook import with_own
 from invrl.recommend.state import Layout, State, read_layout, read_states
@@ -23,6 +23,7 @@ from invrl.runs.directory import Run
 from invrl.sources.names import Names, check_matches, pairs_in, read_names
 from invrl.tables.chunks import new_table
 from invrl.tables.open import open_table, pyarrow
+from invrl.training.session import own_forecasts
 
 CHUNK = 1 << 16
 """Rows in memory at a time."""

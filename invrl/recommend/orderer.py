@@ -23,6 +23,7 @@ from invrl.runs import checkpoints
 from invrl.runs.directory import Run
 from invrl.scoring.rules import Rule, classical, learned
 from invrl.simulator import Observation
+from invrl.training.session import own_forecasts
 
 
 class Orderer(NamedTuple):
@@ -101,11 +102,6 @@ def _own_numbers(run: Run, count: int, catalogue: Catalogue) -> np.ndarray:
         hint = "recommend without --data, or train it with baseline.per_pair=false"
         raise InvrlError(f"{run.name} was tuned pair by pair, for {numbers.shape[1]:,} pairs", hint=hint)
     return numbers
-
-
-def own_forecasts(run: Run) -> tuple[str, ...]:
-    """Names of the own forecasts that a run was trained with."""
-    return tuple(run.read("manifest.json").get("forecasts", ()))
 
 
 def _width(run: Run) -> int:

@@ -250,12 +250,27 @@ def _compile_seconds(run: Run) -> float:
 def restore(run: Run, experiment: Experiment) -> tuple[Rule, Any, np.ndarray | None]:
     """(rule, shared parameters, own numbers [k, N] or None) of a finished run's policy."""
     config = experiment.config
+    _check_own(run, experiment)
     if config.algo in registry.BASELINES:
         baseline = registry.get("baseline", config.algo)
         numbers = checkpoints.load(run.best, checkpoints.shapes(run.best, np.zeros((baseline.size, 0))))
         return classical(baseline, config), None, over_panel(run, experiment, numbers)
     like = jax.eval_shape(experiment.policy.init, jax.random.key(0))
     return learned(experiment.policy), checkpoints.load(run.best, like), None
+
+
+def own_forecasts(run: Run) -> tuple[str, ...]:
+    """Names of the own forecasts that a run was trained with."""
+    return tuple(run.read("manifest.json").get("forecasts", ()))
+
+
+def _check_own(run: Run, experiment: Experiment) -> None:
+    """Refuse data whose own forecasts are not those that the run was trained with."""
+    wanted, given = own_forecasts(run), tuple(experiment.panel.forecasts)
+    if wanted != given:
+        one, other = (", ".join(names) or "none" for names in (wanted, given))
+        hint = "give its own, in its order: data.forecasts, data.forecast_models"
+        raise InvrlError(f"{run.name} was trained with the forecasts {one}, here are {other}", hint=hint)
 
 
 def over_panel(run: Run, experiment: Experiment, numbers: np.ndarray) -> np.ndarray:

@@ -12,8 +12,10 @@ from pyarrow import parquet
 from shop import NOW, TODAY
 
 from invrl import recommend
+from invrl.config import reading
 from invrl.errors import InvrlError
 from invrl.recommend import Request
+from invrl.training import session
 
 PANEL = shop.shop_panel()
 LONGEST = 8
@@ -91,3 +93,11 @@ def test_what_is_refused(setting, tmp_path):
     parquet.write_table(rows.drop_columns(["q0.9"]), tmp_path / "one.parquet")
     with pytest.raises(InvrlError, match=r"no forecast `system_q0.9`"):
         orders(run, state, tmp_path / "o.parquet", forecasts=(tmp_path / "one.parquet",))
+
+
+def test_a_run_is_not_judged_by_other_forecasts(setting):
+    folder, run, _ = setting
+    other = forecasts(folder / "other.parquet", range(16, 65, 2))
+    config = reading.with_values(run.config, [("data.forecasts", [str(other)])])
+    with pytest.raises(InvrlError, match=r"with the forecasts system, system_q0\.9, here are other, "):
+        session.restore(run, session.load_experiment(config))
