@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,11 @@ class Experiment:
     @cached_property
     def outlooks(self) -> dict[tuple[float, ...], Outlook]:
         """Prices -> by what incumbents did best with them; filled by `scoring.incumbents`."""
+        return {}
+
+    @cached_property
+    def simulations(self) -> dict[str, Any]:
+        """Incumbent -> its compiled simulation; filled by `scoring.results`."""
         return {}
 
     def known_days(self, name: str) -> slice:

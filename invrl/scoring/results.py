@@ -19,7 +19,7 @@ from invrl.experiment import Experiment
 from invrl.metrics import Prices
 from invrl.scoring.intervals import estimate, weighted_means
 from invrl.scoring.objectives import priced_for
-from invrl.scoring.rules import Rule, classical, make_simulate
+from invrl.scoring.rules import Rule, Simulate, classical, make_simulate
 from invrl.scoring.totals import sample, totals
 
 Measures = dict[str, np.ndarray]
@@ -120,11 +120,20 @@ def strongest(experiment: Experiment, policies: dict[str, Measures]) -> str | No
     return min(names, key=lambda name: weighted_means(policies[name], weight)["objective"], default=None)
 
 
+def _simulate(experiment: Experiment, name: str) -> Simulate:
+    """An incumbent's simulation, made once: each new one would be traced and compiled again."""
+    made = experiment.simulations
+    if name not in made:
+        rule = classical(registry.get("baseline", name), experiment.config)
+        made[name] = make_simulate(rule, experiment.config)
+    return made[name]
+
+
 def score_baseline(
     experiment: Experiment, name: str, numbers: np.ndarray, splits: Iterable[str]
 ) -> dict[str, Measures]:
     """split -> measures of an incumbent with the numbers [k, N]."""
-    simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
+    simulate = _simulate(experiment, name)
     datasets = {split: getattr(experiment.incumbents, split) for split in splits}
     return {split: simulate(None, data, own=numbers[:, data.pairs]) for split, data in datasets.items()}
 
@@ -138,7 +147,7 @@ def with_factor(
         numbers: [k, N]; the first row is the safety factor.
     """
     dataset = getattr(experiment.incumbents, split)
-    simulate = make_simulate(classical(registry.get("baseline", name), experiment.config), experiment.config)
+    simulate = _simulate(experiment, name)
     others = numbers[1:, dataset.pairs]
 
     def measures(factor: float) -> Measures:
