@@ -274,7 +274,7 @@ def _inputs(
         None if columns.forecasts is None else _own(columns.forecasts, review, lead_time, regressors, window)
     )
     if own is not None and "forecast" in config.groups:
-        rows = jnp.concatenate([rows, own / rate[:, None]], 1)
+        rows = jnp.concatenate([rows, jnp.log1p(own / rate[:, None])], 1)  # however wild a forecast is
     if columns.regressors is not None:
         regressors = jnp.moveaxis(_on_days(jnp.moveaxis(columns.regressors, 1, 0), review, axis=1), 0, 1)
     return rows, regressors, rate, own

@@ -69,9 +69,13 @@ def one(seen: Observation) -> Array:
     return jnp.ones_like(seen.demand_rate)[None]
 
 
+MOST = 10.0
+"""Multiples of recent demand that an own forecast counts with at most: a wild one must not rule training."""
+
+
 def demand_rates(seen: Observation) -> Array:
     """[5 + M, N] the four demand regressors, a constant, and own forecasts, in units of recent demand."""
-    own = [] if seen.forecasts is None else [seen.forecasts / seen.demand_rate[None]]
+    own = [] if seen.forecasts is None else [jnp.minimum(seen.forecasts / seen.demand_rate[None], MOST)]
     return jnp.concatenate([seen.regressors / seen.demand_rate[None], one(seen), *own])
 
 
@@ -79,8 +83,7 @@ def with_forecasts(head: Head, names: tuple[str, ...]) -> Head:
     """The form with a coefficient for each of M own forecasts, where it has coefficients."""
     if head.coefficients != RATES or not names:
         return head
-    share = 1.0 / (len(RATES) - 1 + len(names))  # demand regressors and forecasts start alike
-    start = (*(share for _ in RATES[1:]), 0.0, *(share for _ in names))
+    start = (*head.start, *(0.0 for _ in names))  # what they are worth is learned: they may be worth nothing
     return head._replace(start=start, coefficients=(*RATES, *names))
 
 

@@ -13,7 +13,7 @@ from invrl.charts import svg
 from invrl.charts.svg import Frame, Scale
 from invrl.devices import placement
 from invrl.experiment import Experiment
-from invrl.policies.heads import RATES
+from invrl.policies.heads import RATES, with_forecasts
 from invrl.report.facts import Facts, cell_label, head_of, ink_of, narrowed, slowest
 from invrl.report.markup import SMALL, figure, make_section, side_by_side, words
 from invrl.scoring.comparison import Cell
@@ -179,9 +179,12 @@ def _levels(cell: Cell, seen: Decisions) -> str:
 
 def _coefficients(facts: Facts, cell: Cell, seen: Decisions) -> str:
     """Spread of each coefficient over reviews: 5 to 95 % thin, 25 to 75 % thick, the median a dot."""
-    names = _coefficient_names(cell)
-    if facts.experiment.panel.regressors is not None and names == RATES:
-        names = (*(f"input {k} of the data" for k in range(1, 5)), RATES[-1])
+    panel, head = facts.experiment.panel, head_of(cell.reg)
+    assert head is not None  # its form has coefficients
+    head = with_forecasts(head, tuple(panel.forecasts))
+    names = head.coefficients
+    if panel.regressors is not None and names[: len(RATES)] == RATES:
+        names = (*(f"input {k} of the data" for k in range(1, 5)), *names[4:])
     found = np.quantile(seen.raw, [0.05, 0.25, 0.5, 0.75, 0.95], axis=1).T  # [A, 5]
     x = svg.around([0.0, *found.ravel()], 0.08)
     frame = Frame(164, 8, SMALL - 178, 34.0 * len(found), x, Scale(0, 1))
@@ -198,8 +201,7 @@ def _coefficients(facts: Facts, cell: Cell, seen: Decisions) -> str:
         parts.append(svg.segment(ends[1], v, ends[3], v, ink_of(cell), "thick"))
         parts.append(svg.marker(float(ends[2]), v, "circle", ink_of(cell), f"{name}: median {row[2]:.2f}"))
     picture = svg.svg(SMALL, frame.bottom + 26, *parts, label="Coefficients by feature")
-    head = head_of(cell.reg)
-    start = ", ".join(f"{x:g}" for x in head.start) if head else "those of its form"
+    start = ", ".join(f"{x:.3g}" for x in head.start)
     caption = (
         "The weights that the network gives to each demand feature, over reviews: dot the median, thick "
         f"line the middle half, thin line nine in ten. Training starts at {start}. A long line is a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 from builders import make_experiment, poisson_panel
 from pyarrow import csv, parquet
 
+from invrl.cli import main
 from invrl.config.schema import Data
 from invrl.demand.forecasts import meaning
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError
 from invrl.policies.heads import BOTH, RATES, with_forecasts
+from invrl.sources.files import write_panel
 from invrl.sources.forecasts import with_forecasts as read
 
 DAYS, HORIZON = 40, 9
@@ -115,7 +118,8 @@ def test_a_network_and_coefficients_see_them(tmp_path):
     np.testing.assert_allclose(two.forecasts[0, 0, 0], seasonal, rtol=1e-6)  # day 6: no origin yet
     np.testing.assert_allclose(two.forecasts[0, 1, 0], own.panel.forecasts["good"][9])
     assert len(own.policy.start) == 7 and own.policy.inputs == plain.policy.inputs + 2
-    assert with_forecasts(BOTH, ("a", "b")).coefficients == (*RATES, "a", "b")
+    both = with_forecasts(BOTH, ("a", "b"))
+    assert both.coefficients == (*RATES, "a", "b") and both.start == (*BOTH.start, 0, 0)  # to be learned
 
 
 @pytest.mark.parametrize(
@@ -183,6 +187,19 @@ def test_a_bad_file_is_refused(tmp_path, name):
     with pytest.raises(InvrlError) as error:
         taken(str(path))
     assert message in error.value.message and hint in error.value.hint and "\n" not in error.value.message
+
+
+def test_the_command_line_says_it_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_panel(PANEL, "p.parquet")
+    write(tmp_path / "f.csv", rows_of(range(DAYS, DAYS + 3)))
+    monkeypatch.setattr(sys, "argv", ["invrl", "train", "--data", "p.parquet", "data.forecasts=f.csv"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    line, _, hint = capsys.readouterr().err.partition("\n\nhint: ")
+    assert stop.value.code == 2 and "\n" not in line and hint.strip()
+    assert line.startswith("error: ") and "f.csv: every origin is later than 2024-02-09" in line
+    assert not (tmp_path / "runs").exists()
 
 
 def test_gaps_can_be_filled(tmp_path):
