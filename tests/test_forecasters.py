@@ -87,7 +87,9 @@ def test_the_command_writes_what_training_reads(tmp_path, monkeypatch, capsys):
     )
     with pytest.raises(SystemExit) as stop:
         main()
-    assert stop.value.code == 0 and "7 origins 5 days apart, 21 days from each" in capsys.readouterr().err
+    assert (
+        stop.value.code == 0 and "7 origins, one every 5 days, 21 days from each" in capsys.readouterr().err
+    )
     own = with_forecasts(with_supply(read_panel("p.parquet"), Supply()), Data(forecasts=("f.csv",))).forecasts
     assert list(own) == ["seasonal_average", "seasonal_naive"]
     assert np.isfinite(own["seasonal_average"][20:]).all() and np.isnan(own["seasonal_average"][:20]).all()

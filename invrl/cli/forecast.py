@@ -63,8 +63,9 @@ def forecast(
     panel = source_panel(_data(file, config, words))
     plan = rolling.plan(panel, every, horizon, first)
     rows = rolling.write_forecasts(panel, out, names, plan, shares, lambda done: None)
+    apart = f"{plan.every} days" if plan.every > 1 else "day"
     each = spoken(
-        f"{len(plan.origins)} origins {plan.every} days apart, {plan.horizon} days from each", panel.step
+        f"{len(plan.origins)} origins, one every {apart}, {plan.horizon} days from each", panel.step
     )
     say(f"wrote {out}: {', '.join(names)}; {each}; {rows:,} rows, {time.perf_counter() - began:.1f} s")
     say(f"next: invrl train --data {file} data.forecasts={out}")

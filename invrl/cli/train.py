@@ -115,6 +115,10 @@ def _describe(experiment: Any, quiet: bool) -> None:
     say(f"  {parts}")
     if pairs := experiment.untrained:
         say(f"  {without_training(len(pairs), list(pairs[:NAMED]))}")
+    if panel.forecasts:
+        first, share = panel.missing_forecasts()
+        names = ", ".join(panel.forecasts)
+        say(f"  own forecasts from {first} on: {names}; the seasonal mean on {share:.1%} of pair-days")
     name_unread(config.data)
     say_rounded(config)
     plan = experiment.memory_plan()

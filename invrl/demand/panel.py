@@ -112,6 +112,11 @@ class Panel:
         """[N] str, `sku@warehouse`, for messages and file rows."""
         return np.char.add(np.char.add(self.sku.astype(str), "@"), self.warehouse.astype(str))
 
+    def missing_forecasts(self) -> tuple[np.datetime64, float]:
+        """The first day with some own forecast, and the share of pair-days that lack one."""
+        missing = np.mean([np.isnan(x) for x in self.forecasts.values()], axis=(0, 2))  # [T]
+        return self.dates[int(np.argmax(missing < 1))], float(missing.mean())
+
     def take(self, pairs: np.ndarray) -> Panel:
         """The panel of the given pairs (an index or a mask over N), in that order."""
 
