@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,12 +25,14 @@ from invrl.runs.directory import Run
 from invrl.scoring import trace
 from invrl.scoring.intervals import Estimate, estimate
 from invrl.scoring.rules import Rule
-from invrl.simulator import Day, Episode
+from invrl.simulator import Action, Day, Episode, Observation
 from invrl.sources.contract import source_panel
 from invrl.training.evaluation import incumbents_beside
 from invrl.training.session import load_normaliser, restore
 
 MEAN = "mean of the runs"
+ENSEMBLE = "ensemble of the runs"
+"""Orders the mean of what the runs would order."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ def play(runs: Sequence[Run], request: Request) -> Game:
     parts |= {"test": Part(everyone, panel.days, panel.days, known.days, judged=False)}
     experiment = Experiment(config, known, load_normaliser(first), parts=parts)
     rules = {run.name: restore(run, experiment) for run in runs}
+    alike = all(replace(run.config, seed=config.seed) == config for run in runs)
+    if len(runs) > 1 and alike:
+        rules[ENSEMBLE] = _ensemble(list(rules.values()))
     rules |= {name: (rule, None, own) for name, (rule, own) in incumbents_beside(first, experiment).items()}
     views = {name: experiment if own is None else experiment.incumbents for name, (*_, own) in rules.items()}
     rows = {
@@ -143,6 +148,17 @@ def _alike(runs: Sequence[Run]) -> Config:
 def _own_panel(config: Config) -> Panel:
     data = config.data
     return source_panel(replace(data, path=os.path.abspath(data.path)) if data.path else data)
+
+
+def _ensemble(rules: list[tuple[Rule, Any, Any]]) -> tuple[Rule, Any, None]:
+    """The mean order of rules that are alike but for their parameters (seeds of one config)."""
+    rule = rules[0][0]
+
+    def act(shared: Any, own: Any, seen: Observation) -> Action:
+        actions = [rule.act(one, own, seen) for one in shared]
+        return Action(*(sum(parts) / len(actions) for parts in zip(*actions, strict=True)))
+
+    return rule._replace(act=act), tuple(shared for _, shared, _ in rules), None
 
 
 def _calendar(rule: Rule, orders: tuple[int, int] | None) -> Rule:

@@ -64,7 +64,7 @@ def test_both_is_tmall_s() -> None:
     parts = split(100, 100, BOTH)
     train, validation, test = parts.values()
     assert train[1:4] == validation[1:4] == (14, 14, 75)
-    assert test[1:] == (65, 75, 100)
+    assert test[1:4] == (65, 75, 100)
     assert (train.pairs.size, validation.pairs.size) == (80, 20)
     assert sorted(test.pairs) == list(range(100))
 
@@ -81,7 +81,6 @@ def test_the_draw_follows_the_seed() -> None:
         (5, 30, Split(), "train"),  # 30 - 15 - 15 leaves no training day
         (5, 40, Split(), "train has 5 pairs, days 14 to 10"),  # all 10 training days are history
         (5, 60, Split(train_days=50), "the panel has 60"),
-        (5, 60, Split(test_days=0), "test"),
         (5, 60, Split(validation_days=0), "validation"),
         (5, 60, Split(validation_days=-3), "validation -3"),
         (5, 60, Split(by="pairs", validation_pairs=1), "test has 0 pairs"),
