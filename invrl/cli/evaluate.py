@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from invrl.cli.console import Format, Json, Out, emit, say, speak_of
-from invrl.cli.options import DataName, Plugin, is_override, with_data
+from invrl.cli.options import DataName, Plugin, State, StateColumn, columns_of, is_override, with_data
 
 EXAMPLES = """Examples:
 
@@ -35,6 +36,8 @@ def evaluate(
     trace: Annotated[
         Path | None, typer.Option(help="Write every day of every pair to this new file.")
     ] = None,
+    state: State = None,
+    column: StateColumn = None,
     format: Format = "table",
     json: Json = False,
     out: Out = None,
@@ -43,6 +46,7 @@ def evaluate(
     from invrl.devices import placement
 
     placement.prepare()
+    from invrl.recommend.recorded import recorded
     from invrl.runs import directory
     from invrl.scoring.intervals import COVERS
     from invrl.scoring.objectives import priced_for, said
@@ -51,11 +55,12 @@ def evaluate(
     words = [name for name in names if is_override(name)]
     found = list({run.path.resolve(): run for run in map(directory.find, _without(names, words))}.values())
     files = _trace_files(trace, [run.name for run in found])
+    stock = partial(recorded, state, columns_of(column)) if state else None
     rows: list[dict[str, Any]] = []
     for run, file in zip(found, files, strict=True):
         config = replace(run.config, data=with_data(run.config.data, data)) if data else run.config
         asked = data is not None or any(word.startswith("data.") for word in words)
-        rows += evaluation.evaluate(run, split, by, file, evaluation.elsewhere(config, words), asked)
+        rows += evaluation.evaluate(run, split, by, file, evaluation.elsewhere(config, words), asked, stock)
         if file:
             say(f"wrote {file}")
     speak_of(found[0].read("results.json").get("step", "day"))

@@ -136,6 +136,32 @@ def say_rounded(config: Config) -> None:
         say(f"  train.updates={train.updates} ends at update {last}: updates come in {chunk}")
 
 
+State = Annotated[
+    Path | None,
+    typer.Option(help="Stock and pipeline at the start, as for `recommend`.", rich_help_panel=DATA),
+]
+StateColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="OURS=THEIRS",
+        help="What the state file calls a column; repeatable.",
+        rich_help_panel=DATA,
+    ),
+]
+
+
+def columns_of(words: list[str] | None) -> dict[str, str]:
+    """Our name -> the file's name, of `OURS=THEIRS` words."""
+    found = {}
+    for word in words or ():
+        ours, sign, theirs = word.partition("=")
+        if not (ours and sign and theirs):
+            raise InvrlError(f"`{word}` is not OURS=THEIRS", hint="such as --column on_hand=stock")
+        found[ours] = theirs
+    return found
+
+
 def is_override(word: str) -> bool:
     """Whether a word is meant as `key.path=value`, and not as a name that has a `=` in it."""
     section, dot, rest = word.partition(".")

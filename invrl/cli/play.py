@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Format, Json, emit, say, speak_of
-from invrl.cli.options import DATA, OUTPUT, Plugin
-from invrl.cli.recommend import pairs_of
+from invrl.cli.options import DATA, OUTPUT, Plugin, State, StateColumn, columns_of
 from invrl.errors import InvrlError
 
 EXAMPLES = """Examples:
@@ -31,18 +30,8 @@ def play(
             rich_help_panel=DATA,
         ),
     ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(help="Stock and pipeline at the start, as for `recommend`.", rich_help_panel=DATA),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OURS=THEIRS",
-            help="What the state file calls a column; repeatable.",
-            rich_help_panel=DATA,
-        ),
-    ] = None,
+    state: State = None,
+    column: StateColumn = None,
     orders: Annotated[
         str, typer.Option(metavar="FIRST-LAST", help="Reviews that may order, counted from 1; default: all.")
     ] = "",
@@ -73,7 +62,7 @@ def play(
     if out is not None:
         trace.refuse_existing(out)
     runs = list({run.path.resolve(): run for run in map(directory.find, names)}.values())
-    request = game.Request(sales, state, pairs_of(column), _calendar(orders), tuple(forecasts or ()))
+    request = game.Request(sales, state, columns_of(column), _calendar(orders), tuple(forecasts or ()))
     played = game.play(runs, request)
     if out is not None:
         trace.write(played.orders(played.runs[0]), out)

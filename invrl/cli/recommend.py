@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.cli.console import Json, emit, say
-from invrl.cli.options import DATA, OUTPUT, DataName, Plugin
+from invrl.cli.options import DATA, OUTPUT, DataName, Plugin, StateColumn, columns_of
 from invrl.errors import InvrlError
 
 EXAMPLES = """Examples:
@@ -47,14 +47,7 @@ def recommend(
         list[Path] | None,
         typer.Option(help="Your newest forecasts; repeatable.", rich_help_panel=DATA),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OURS=THEIRS",
-            help="What the state file calls a column; repeatable.",
-            rich_help_panel=DATA,
-        ),
-    ] = None,
+    column: StateColumn = None,
     new_pairs: Annotated[
         bool,
         typer.Option(
@@ -95,7 +88,7 @@ def recommend(
         date,
         (lambda d: with_data(d, data)) if data else None,
         ahead or (),
-        pairs_of(column),
+        columns_of(column),
         limits or (),
         new_pairs,
         forecasts or (),
@@ -113,16 +106,6 @@ def recommend(
         emit([], json_flag=True, payload=payload)
     elif explain is not None:
         print("\n".join(payload["explain"]["text"]))
-
-
-def pairs_of(words: list[str] | None) -> dict[str, str]:
-    found = {}
-    for word in words or ():
-        ours, sign, theirs = word.partition("=")
-        if not (ours and sign and theirs):
-            raise InvrlError(f"`{word}` is not OURS=THEIRS", hint="such as --column on_hand=stock")
-        found[ours] = theirs
-    return found
 
 
 def _summary(found: dict[str, Any]) -> None:

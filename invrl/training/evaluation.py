@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from invrl import registry
 from invrl.config import reading
 from invrl.config.schema import Config
 from invrl.demand.episodes import Dataset
+from invrl.demand.panel import Panel
 from invrl.demand.splits import PARTS
 from invrl.errors import InvrlError, nearest
 from invrl.experiment import Experiment
@@ -49,6 +52,7 @@ def evaluate(
     trace_file: Path | None,
     config: Config | None = None,
     asked: bool = False,
+    stock: Callable[[Panel, bool], np.ndarray] | None = None,
 ) -> list[dict[str, Any]]:
     """Table rows of a run's policy on one part of its data, or of other data.
 
@@ -59,6 +63,8 @@ def evaluate(
         trace_file: where to write every day of every pair, or None.
         config: the run's, with other data (`elsewhere`); None takes the run's own.
         asked: other data than the run's were asked for.
+        stock: (panel, backlog) -> [L+1, N] units on hand and due at the start of the part, which then has no
+            days to run in; None: by the config's rule.
 
     Raises:
         InvrlError: the data changed since the run ended, and no other data were asked for.
@@ -75,6 +81,8 @@ def evaluate(
             f"the data of {run.name} changed since it ended",
             hint=f"train again, or name them as other data: --data {config.data.path or config.data.source}",
         )
+    if stock is not None:
+        experiment = _from_stock(experiment, split, stock)
     rule, shared, own = restore(run, experiment)
     if trace_file:
         trace.write(trace.trace(experiment, rule, shared, own, split), trace_file)
@@ -83,6 +91,15 @@ def evaluate(
         for name, (other, numbers) in incumbents_beside(run, experiment).items():
             policies[name] = _measured(run, experiment.incumbents, split, other, None, numbers)
     return _rows(experiment, getattr(experiment, split), policies, by)
+
+
+def _from_stock(experiment: Experiment, split: str, stock: Callable[[Panel, bool], np.ndarray]) -> Experiment:
+    """The experiment with a part that begins on its first measured day, with recorded stock."""
+    config, panel = experiment.config, experiment.panel
+    recorded = stock(panel, config.supply.unmet == "backlog")
+    part = experiment.parts[split]
+    parts = experiment.parts | {split: part._replace(start=part.measure)}
+    return Experiment(config, replace(panel, initial_stock=recorded), experiment.normaliser, parts=parts)
 
 
 def _measured(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from invrl import play
 from invrl.config import reading
 from invrl.errors import InvrlError
+from invrl.recommend.recorded import recorded
 from invrl.runs.directory import Run
-from invrl.training import session
+from invrl.training import evaluation, session
 
 pytest.importorskip("pyarrow")
 
@@ -122,3 +124,23 @@ def test_states_that_do_not_fit(shop: Any, rows: list[str], words: str) -> None:
     state = write_state(folder / "wrong_state.csv", rows)
     with pytest.raises(InvrlError, match=words):
         play.play([run], play.Request(folder / "later.csv", state))
+
+
+def test_a_part_of_the_data_begins_with_recorded_stock(shop: Any) -> None:
+    """The same stock at the same week: evaluated on the last weeks, or played on them as later sales."""
+    folder, run = shop
+    whole = write_weeks(folder / "whole.csv", slice(0, None))
+    config = evaluation.elsewhere(
+        run.config,
+        [
+            f"data.path={whole}",
+            f"split.test_days={LATER}",
+            f"split.train_days={WEEKS - 16}",
+            "split.validation_days=16",
+        ],
+    )
+    stock = partial(recorded, folder / "state.csv", {})
+    (row, *_) = evaluation.evaluate(run, "test", None, None, config, True, stock)
+    played = play.play([run], play.Request(folder / "later.csv", folder / "state.csv"))
+    measured = PAIRS * (LATER - 2)
+    assert row["objective"] == pytest.approx(played.total(run.name) / measured, rel=1e-5)
