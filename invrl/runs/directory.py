@@ -52,7 +52,7 @@ class Run:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved config, as it was written when the run began.
+        """The resolved config, read once; `lengthen` alone changes it.
 
         Raises:
             InvrlError: it has keys that this version does not know; the version that made it is named.
@@ -108,6 +108,13 @@ class Run:
         """Drop log lines later than a checkpoint: the resumed run writes them again."""
         kept = [record for record in self.metrics() if record["update"] <= update]
         write_text(self.path / "metrics.jsonl", "".join(strict.text(record) + "\n" for record in kept))
+
+    def lengthen(self, config: Config) -> None:
+        """Take a config to go on with: results of fewer updates no longer count, and a kill on the way
+        leaves a run that is to be resumed."""
+        write_text(self.path / "config.toml", reading.to_toml(config))
+        self.__dict__["config"] = config
+        (self.path / "results.json").unlink(missing_ok=True)
 
     def save_pairs(self, split: str, values: dict[str, np.ndarray]) -> None:
         with whole_file(self.path / f"pairs-{split}.npz") as partial, partial.open("wb") as file:

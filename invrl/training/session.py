@@ -109,9 +109,9 @@ def _train(experiment: Experiment, run: Run, watch: Watch, loop: Loop | None) ->
 
     def report(loop: Loop, metrics: dict[str, float]) -> None:
         run.log(metrics)
-        checkpoints.save(run.last, loop)
-        if int(loop.best_update) == int(loop.update):
+        if int(loop.best_update) == int(loop.update):  # before `last`, which a kill between the two repeats
             checkpoints.save(run.best, loop.best)
+        checkpoints.save(run.last, loop)
         watch(loop, metrics)
 
     loop = trainer.train(experiment, loop or trainer.start(experiment), report)
@@ -135,6 +135,7 @@ def resume(run: Run, config: Config, watch: Watch) -> dict[str, Any]:
     with only_writer(run.path):
         loop = checkpoints.load(run.last, trainer.start(experiment)) if run.last.exists() else None
         run.forget_after(int(loop.update) if loop else 0)
+        run.lengthen(config)
         return _train(experiment, run, watch, loop)
 
 

@@ -77,6 +77,26 @@ def test_a_finished_run_is_lengthened_only_when_asked(finished: directory.Run, t
     assert copy.metrics()[-1]["update"] == 40
 
 
+def test_a_lengthened_run_that_is_killed_is_not_done(
+    finished: directory.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it is scored: its old results are of fewer updates, and `resume` alone ends it."""
+    copy = directory.Run(Path(shutil.copytree(finished.path, tmp_path / "copy")))
+    done = finished.read("results.json")["updates"]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(session, "score_learned", killed)
+        session.resume(copy, session.resumed_config(copy, ["train.updates=+10"]), ignore)
+    assert directory.status(copy) == "stopped"
+    found = session.resume(copy, session.resumed_config(copy, []), ignore)
+    assert found["updates"] == done + 10
+    again = session.resume(copy, session.resumed_config(copy, ["train.updates=+10"]), ignore)
+    assert again["updates"] == done + 20
+
+
 def test_only_a_few_keys_may_change_on_resume(finished: directory.Run) -> None:
     with pytest.raises(InvrlError, match=r"ds\.learning_rate"):
         session.resumed_config(finished, ["ds.learning_rate=1"])
@@ -170,7 +190,7 @@ def test_numbers_per_pair_need_pairs_that_train(by: str) -> None:
 def test_a_checkpoint_of_another_form_is_refused(finished: directory.Run, tmp_path: Path) -> None:
     _, run = begin(tmp_path, reg="none")
     shutil.copy(finished.best, run.best)
-    with pytest.raises(InvrlError, match="of another run"):
+    with pytest.raises(InvrlError, match="does not match this configuration"):
         evaluation.evaluate(run, "test", None, None)
 
 
