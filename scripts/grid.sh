@@ -23,12 +23,12 @@ mkdir -p "$out/done" "$out/chosen"
 
 declare -A cost=([ds]=2 [ddpg]=2 [ppo]=5 [incumbent]=1)  # guesses, until the first of each has been timed
 declare -A taken times
-steps=${#incumbents[@]} left=()
+left=()  # kinds of the steps to come, in their order
+for _ in "${incumbents[@]}"; do left+=(incumbent); done
 for algo in "${algos[@]}"; do
-    steps=$((steps + ${#regs[@]}))
     for _ in "${regs[@]}"; do left+=("$algo"); done
 done
-for _ in "${incumbents[@]}"; do left+=(incumbent); done
+steps=${#left[@]}
 
 forecast() { # seconds still to go: the mean of each kind's steps, or its guess in units of those timed
     local unit=0 units=0 sum=0 kind
