@@ -10,6 +10,7 @@ Every device has its own pairs, replay buffer and part of each minibatch; gradie
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -26,7 +27,6 @@ from invrl.algorithms.experience import Bounds, Explore, Trajectory, gather, joi
 from invrl.algorithms.optimizer import adam, cosine, follow
 from invrl.algorithms.replay import Replay
 from invrl.algorithms.returns import Units, discounts, following, td_target
-from invrl.devices.placement import Workers
 from invrl.metrics import Prices
 from invrl.policies.network import Policy, View
 from invrl.simulator import Episode
@@ -154,6 +154,7 @@ def learn(learner: Learner, hyper: Hyper, state: State, key: Array) -> tuple[Sta
         return gradient_step(learner, hyper, rate, networks, batch, count)
 
     networks, metrics = lax.scan(one, state.networks, jnp.arange(ddpg.gradient_steps))
+    metrics |= ranges(learner.workers.lowest(metrics.pop("lowest")))
     metrics = jax.tree.map(jnp.mean, metrics)
     values = {name: state.units.value(metrics[name], hyper.gamma) for name in VALUES}
     error = {"bellman_error": state.units.scale * metrics["bellman_error"]}
@@ -167,7 +168,7 @@ def gradient_step(
     learner: Learner, hyper: Hyper, rate: Array | float, networks: Networks, batch: Transition,
     count: Array | int,
 ) -> tuple[Networks, Metrics]:  # fmt: skip
-    """One minibatch: targets, critic, actor, target networks.
+    """One minibatch: targets, critic, actor, target networks. Devices meet twice, once for each gradient.
 
     Args:
         rate: [] share of the learning rates that the schedule leaves.
@@ -175,12 +176,15 @@ def gradient_step(
         count: [] gradient steps done before.
     """
     bounds = Bounds(hyper.aim_min, hyper.aim_max)
-    share = batch.weight / jnp.maximum(learner.workers.total(batch.weight.sum()), 1e-12)
     y = targets(learner, networks, batch, bounds)
 
     descend = jax.value_and_grad(critic_loss, has_aux=True)
-    (loss, q), grads = descend(networks.critic, learner, batch, y, share)
-    loss, grads = learner.workers.total((loss, grads))
+    (loss, q), grads = descend(networks.critic, learner, batch, y, batch.weight)
+    error, level = (batch.weight * jnp.abs(q - y)).sum(), (batch.weight * q).sum()
+    sums = learner.workers.total((batch.weight.sum(), loss, grads, error, level))
+    mass = jnp.maximum(sums[0], 1e-12)
+    loss, grads, error, level = jax.tree.map(lambda x: x / mass, sums[1:])
+    share = batch.weight / mass
     optimizer = adam(rate * hyper.critic_learning_rate, hyper.clip_norm)
     moves, critic_moments = optimizer.update(grads, networks.critic_moments)
     critic = optax.apply_updates(networks.critic, moves)
@@ -201,7 +205,8 @@ def gradient_step(
     target_critic = follow(networks.target_critic, critic, hyper.tau)
     return Networks(actor, critic, target_actor, target_critic, actor_moments, critic_moments), {
         "critic_loss": loss, "critic_gradient_norm": optax.tree.norm(grads),
-        "actor_loss": climbed, "actor_gradient_norm": norm, **_errors(learner.workers, q, y, share),
+        "actor_loss": climbed, "actor_gradient_norm": norm, "bellman_error": error, "q_mean": level,
+        "lowest": jax.tree.map(partial(_lowest, share=share), (q, -q, y, -y)),
     }  # fmt: skip
 
 
@@ -216,7 +221,7 @@ def targets(learner: Learner, networks: Networks, batch: Transition, bounds: Bou
 def critic_loss(
     critic: Any, learner: Learner, batch: Transition, y: Array, share: Array
 ) -> tuple[Array, Array]:
-    """E (Q(s, a) - y)^2, and Q [n]; `share` [n] sums to 1 over all devices."""
+    """Sum of share (Q(s, a) - y)^2, and Q [n]; a mean where `share` [n] sums to 1 over all devices."""
     q = learner.critic.value(critic, batch.view.inputs.T, batch.aim)
     return (share * (q - y) ** 2).sum(), q
 
@@ -232,17 +237,15 @@ def actor_loss(
     return (share * ((wanted - aim) ** 2 - q)).sum()
 
 
-def _errors(workers: Workers, q: Array, y: Array, share: Array) -> Metrics:
-    """Mean absolute TD error, and the ranges of Q and of its targets."""
+def _lowest(x: Array, share: Array) -> Array:
+    """[] over this device's part of a minibatch."""
+    return jnp.where(share > 0, x, jnp.inf).min()
 
-    def lowest(x: Array) -> Array:
-        return workers.lowest(jnp.where(share > 0, x, jnp.inf).min())
 
-    error, level = workers.total(((share * jnp.abs(q - y)).sum(), (share * q).sum()))
-    return {
-        "bellman_error": error, "q_mean": level, "q_min": lowest(q), "q_max": -lowest(-q),
-        "target_min": lowest(y), "target_max": -lowest(-y),
-    }  # fmt: skip
+def ranges(lowest: tuple[Array, Array, Array, Array]) -> Metrics:
+    """The ranges of Q and of its targets, from the lowest of both and of both negated."""
+    q, minus_q, target, minus_target = lowest
+    return {"q_min": q, "q_max": -minus_q, "target_min": target, "target_max": -minus_target}
 
 
 SPACE = {

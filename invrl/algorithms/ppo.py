@@ -171,9 +171,10 @@ def gradient_step(
     networks: Networks, moments: Any, sample: Sample,
 ) -> tuple[Networks, Any, Metrics]:  # fmt: skip
     """One step of Adam on the surrogate objective of a minibatch."""
-    share = sample.weight / jnp.maximum(learner.workers.total(sample.weight.sum()), 1e-12)
-    loss = jax.grad(surrogate_loss, has_aux=True)
-    grads, metrics = learner.workers.total(loss(networks, learner, hyper, bonus, sample, share))
+    descend = jax.grad(surrogate_loss, has_aux=True)
+    sums = descend(networks, learner, hyper, bonus, sample, sample.weight)
+    mass, sums = learner.workers.total((sample.weight.sum(), sums))  # devices meet once
+    grads, metrics = jax.tree.map(lambda x: x / jnp.maximum(mass, 1e-12), sums)
     moves, moments = adam(rate, hyper.clip_norm).update(grads, moments)
     metrics["gradient_norm"] = optax.tree.norm(grads)
     return optax.apply_updates(networks, moves), moments, metrics
@@ -182,7 +183,7 @@ def gradient_step(
 def surrogate_loss(
     networks: Networks, learner: Learner, hyper: Hyper, bonus: Array, sample: Sample, share: Array
 ) -> tuple[Array, Metrics]:
-    """-E [L_clip - c1 L_value + c2 entropy], eq. 9; `share` [n] sums to 1 over all devices."""
+    """-sum of share [L_clip - c1 L_value + c2 entropy], eq. 9, a mean where `share` [n] sums to 1."""
     view = sample.view.T
     noise = (sample.aim - learner.policy.aim(networks.actor, view)) * jnp.exp(-networks.log_std)
     change = log_prob(noise, networks.log_std) - sample.log_prob
