@@ -185,8 +185,9 @@ class Workers(NamedTuple):
         """Sums over the devices."""
         return lax.psum(tree, AXIS) if self.devices > 1 else tree
 
-    def lowest(self, x: Array) -> Array:
-        return lax.pmin(x, AXIS) if self.devices > 1 else x
+    def lowest(self, tree: Any) -> Any:
+        """The lowest over the devices, number by number."""
+        return lax.pmin(tree, AXIS) if self.devices > 1 else tree
 
     def mean(self, values: Array, weight: Array) -> Array:
         """[] weighted mean over the values of all devices."""
