@@ -56,7 +56,7 @@ def constant_reward(algo: str, terminal: bool) -> Experiment:
     """
     return experiment(
         algo, floats(np.full((7, 30), 5.0)), "features.groups=['calendar']", "supply.lead_time=0",
-        "supply.review_period=1", "supply.initial_days=0", "supply.max_order=0",
+        "supply.review_period=1", "supply.initial_days=0", "supply.max_order=1e-9",
         f"train.terminal={str(terminal).lower()}", f"{algo}.gamma=0.5", f"{algo}.normalise_rewards=false",
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from jax import Array
 from invrl.demand import masks
 from invrl.demand.features import Normaliser, numeric_static
 from invrl.demand.panel import Panel
+from invrl.devices import placement
 
 
 class Columns(NamedTuple):
@@ -31,6 +32,17 @@ class Columns(NamedTuple):
     season: Array | None = None  # [S, B] of the year, the same for all
     forecasts: Array | None = None  # [T, M, B] units a day, NaN where there is none; None: M is 0
     typical: Array | None = None  # [B] units a day, the scale of the training pair in the middle; None: 1
+
+
+def blocks_of(count: int, plan: placement.Plan) -> np.ndarray:
+    """[blocks, B] 0, 1, ... count - 1 in an order of chance that is always the same, then -1 for padding.
+
+    An update takes a block or neighbours within one: in the panel's order those would be warehouses of the
+    same few SKUs, for ever.
+    """
+    index = np.full(plan.blocks * plan.block, -1)
+    index[:count] = np.random.default_rng(0).permutation(count)
+    return index.reshape(plan.blocks, plan.block)
 
 
 def columns_of(

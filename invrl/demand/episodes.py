@@ -18,7 +18,7 @@ from jax import Array
 
 from invrl.config.schema import Features, Supply
 from invrl.demand import timestep
-from invrl.demand.columns import Columns, columns_of
+from invrl.demand.columns import Columns, blocks_of, columns_of
 from invrl.demand.features import Known, Normaliser, features, usual_rate
 from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
@@ -113,7 +113,7 @@ def make_dataset(
         mine = pairs[k::n] if k < pairs.size else pairs[:1]  # a piece without pairs of a group is all padding
         plan = placement.plan(-(-pairs.size // n), block, devices)
         members = np.searchsorted(position, everyone[k::n])
-        index = _blocks_of(members.size, plan)
+        index = blocks_of(members.size, plan)
         columns = columns_of(panel, mine[np.maximum(index, 0)], normaliser, scale, spread, weight, seen)
         groups.append(_group(columns, index, members, window, supply, config, plan.devices))
     pairs = part.pairs[position]
@@ -174,12 +174,6 @@ def _first_cycle(first_review: Any, start: int, period: int) -> Any:
     return start - (start - first_review) % period
 
 
-def _blocks_of(count: int, plan: placement.Plan) -> np.ndarray:
-    """[blocks, B] 0, 1, ... count - 1, then -1 for padding."""
-    index = np.arange(plan.blocks * plan.block).reshape(plan.blocks, plan.block)
-    return np.where(index < count, index, -1)
-
-
 def _group(
     columns: Columns,
     index: np.ndarray,
@@ -189,10 +183,10 @@ def _group(
     config: Features,
     devices: int,
 ) -> Group:
-    """The group of columns [blocks, ..., B]; `index` [blocks, B] counts `members`, -1 is padding."""
+    """The group of columns [blocks, ..., B]; `index` [blocks, B] is a place in `members`, -1 is padding."""
     columns = columns._replace(weight=np.where(index >= 0, columns.weight, np.float32(0)))
     episode = _build(placement.put(columns, devices), window, supply, config, devices)
-    position = np.where(index >= 0, np.resize(members, index.shape), -1)  # `index` counts up
+    position = np.where(index >= 0, members[np.maximum(index, 0)] if members.size else -1, -1)
     return Group(episode, position, devices)
 
 

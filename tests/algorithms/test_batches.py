@@ -9,6 +9,7 @@ import pytest
 from builders import make_episode, make_experiment, poisson_panel
 
 from invrl.algorithms.batches import Share, chosen_blocks, chosen_pairs, shares
+from invrl.demand.episodes import make_dataset
 from invrl.devices import placement
 
 
@@ -50,3 +51,19 @@ def test_groups_share_a_batch_by_their_size(monkeypatch: pytest.MonkeyPatch) -> 
     assert taken(400) == [(4, 4, 40), (1, 1, 40)]
     assert taken(200) == [(2, 4, 40), (1, 1, 20)]
     assert taken(50) == [(1, 4, 20), (1, 1, 5)]
+
+
+def test_blocks_mix_the_panel_and_miss_nobody() -> None:
+    """Neighbours in the panel are warehouses of one SKU: a block has pairs from everywhere."""
+    experiment = make_experiment(poisson_panel(40, 150), "split.validation_days=5", "split.test_days=5")
+    part = experiment.parts["train"]
+    dataset = make_dataset(
+        experiment.panel, part, experiment.scale("train"), experiment.normaliser, experiment.config.supply,
+        experiment.features, experiment.weight, block=30,
+    )  # fmt: skip
+    (group,) = dataset.groups
+    assert sorted(group.index[group.index >= 0]) == list(range(150))
+    for block in group.index:
+        assert np.unique(block[block >= 0] // 10).size > 8  # of 15 tens; in the panel's order it would be 3
+    (scale,) = dataset.gather([group.episode.scale])
+    np.testing.assert_array_equal(scale, experiment.scale("train")[0])
