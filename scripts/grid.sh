@@ -3,7 +3,7 @@
 # and tested; the incumbents once; signed differences to DDPG BOTH, one page, tuning curves, the sensitivity.
 #
 #   scripts/grid.sh retail                                      50,000 pairs train, 5,000 others validate,
-#                                                               later days of all 55,000 test: some hours
+#                                                               later days of all 55,000 test: an hour or two
 #   scripts/grid.sh freshretail path/to/freshretail_dev.parquet
 #   PAIRS=2000 TRIALS=3 ALGOS=ds scripts/grid.sh retail         minutes
 #
