@@ -33,7 +33,8 @@ def old(experiment: Experiment) -> rehearsal.Policy:
 
 def recorded(experiment: Experiment, policy: rehearsal.Policy) -> dict[str, np.ndarray]:
     """[T, N] of the measured days, as `invrl evaluate --trace` writes them, in the order of the panel."""
-    rows = trace(experiment, *policy, "test")
+    *rule, _ = policy
+    rows = trace(experiment.incumbents, *rule, "test")
     days = np.datetime64(experiment.panel.start) + experiment.panel.days - DAYS
     found = {}
     order = np.lexsort((experiment.panel.warehouse, experiment.panel.sku))
