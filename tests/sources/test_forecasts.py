@@ -114,9 +114,10 @@ def test_a_network_and_coefficients_see_them(tmp_path):
     rows = two.features.shape[-2] - one.features.shape[-2]
     assert rows == 2 and two.forecasts.shape[-2] == 2
     np.testing.assert_array_equal(two.features[..., :-2, :], one.features)
-    seasonal = (two.regressors[0, 0, 2] * two.lead_time[0, 0] + two.regressors[0, 0, 3] * 3) / COVER
+    order = own.train.groups[0].index[0]
+    seasonal = (two.regressors[0, 0, 2] * two.lead_time[0, 0] + two.regressors[0, 0, 3] * 3) / COVER[order]
     np.testing.assert_allclose(two.forecasts[0, 0, 0], seasonal, rtol=1e-6)  # day 6: no origin yet
-    np.testing.assert_allclose(two.forecasts[0, 1, 0], own.panel.forecasts["good"][9])
+    np.testing.assert_allclose(two.forecasts[0, 1, 0], own.panel.forecasts["good"][9][order])
     assert len(own.policy.start) == 7 and own.policy.inputs == plain.policy.inputs + 2
     both = with_forecasts(BOTH, ("a", "b"))
     assert both.coefficients == (*RATES, "a", "b") and both.start == (*BOTH.start, 0, 0)  # to be learned

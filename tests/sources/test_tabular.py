@@ -50,6 +50,8 @@ def rich_panel(lead_by_day: bool = False) -> Panel:
         initial_stock=np.array([0, 10, 0.1], np.float32),
         mean_demand=np.array([3, 0.1, 1e-3], np.float32),
         knowledge="censored",
+        in_stock=np.array([[1, 0.5, 1]] * 5, np.float32),
+        open=np.ones((5, 3), bool),
     )
 
 
