@@ -4,7 +4,7 @@
 
 For the window that begins with week w (the first is week 0): `windows/w/history.parquet` (the weeks before),
 `windows/w/later.parquet` (the weeks to play) and `windows/w/state.csv`. The state is a plain one: 1.25 weeks
-of the pair's mean of its last 13 weeks in stock is on hand, nothing is due next week, one week the week after.
+of the pair's mean of the last 13 weeks in stock is on hand, nothing due next week, one week's after that.
 `scripts/weekly.sh` trains and plays on each window.
 """
 
