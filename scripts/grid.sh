@@ -82,6 +82,12 @@ for algo in "${algos[@]}"; do
     done
 done
 invrl compare "$out/chosen" --format markdown | tee "$out/table.md"
-[[ -e $out/report.html ]] || invrl report "$out/chosen" --out "$out/report.html"
+mkdir -p "$out/page"  # the same runs by names of their own, as a page wants them
+for results in "$out"/chosen/*/results.json "$out"/chosen/*/best-*/results.json; do
+    run=${results%/results.json}
+    name=${run#"$out"/chosen/}
+    ln -sfn "../${run#"$out"/}" "$out/page/${name//\//-}"
+done
+[[ -e $out/report.html ]] || invrl report "$out"/page/* --out "$out/report.html" --quiet
 invrl studies sensitivity "$out/search"
 invrl studies curve "$out/search"

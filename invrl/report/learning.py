@@ -140,7 +140,8 @@ def _tells(panel: Panel) -> str:
 
 def _gap(facts: Facts, cells: list[Cell]) -> str:
     """How much of an advantage over the incumbent survives on days that were not trained on."""
-    if facts.rival is None or facts.rival.name not in facts.numbers:
+    beside = facts.content["splits"]["test"]["policies"]  # an incumbent may have been scored alone
+    if facts.rival is None or facts.rival.name not in facts.numbers or facts.rival.name not in beside:
         return ""
     name = facts.rival.name
     base = _rival_objectives(facts, name)

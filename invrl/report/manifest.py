@@ -29,6 +29,14 @@ def section(facts: Facts) -> str:
     )  # fmt: skip
 
 
+def _took(seconds: dict[str, float]) -> str | None:
+    """Runs of a study share their program: how long it took to compile is no run's own."""
+    if not seconds:
+        return None
+    compiling = f", of which {seconds['compile']:,.0f} s to compile" if "compile" in seconds else ""
+    return f"{seconds['wall']:,.0f} s{compiling}"
+
+
 def _facts(manifest: dict[str, Any], facts: Facts) -> list[dict[str, str]]:
     git, seconds = manifest.get("git", {}), manifest.get("seconds", {})
     words = manifest["argv"]
@@ -36,9 +44,7 @@ def _facts(manifest: dict[str, Any], facts: Facts) -> list[dict[str, str]]:
         "run": facts.run.name,
         "command": shlex.join([Path(words[0]).name, *words[1:]]),
         "started": manifest["started"].replace("T", " "),
-        "took": f"{seconds['wall']:,.0f} s, of which {seconds['compile']:,.0f} s to compile"
-        if seconds
-        else None,
+        "took": _took(seconds),
         "updates": _updates(facts.content),
         "seed": str(manifest["seed"]),
         "data fingerprint": manifest["data_fingerprint"],
