@@ -41,10 +41,10 @@ def test_under_backlog_it_is_base_stock(projected: Any, twin: Any) -> None:
 
 
 def test_under_backlog_the_incumbents_are_the_same() -> None:
-    seen, numbers = random_observation(unmet="backlog"), np.ones((1, 64), np.float32)
+    seen = random_observation(unmet="backlog", features=np.zeros((64, 64)))
+    numbers = jnp.array([1.0, 0.0, 0.0])  # a safety factor, the first forecast, the first distribution
     orders = [
-        registry.get("baseline", name).order(numbers, seen.demand_rate, seen)
-        for name in ("incumbent", "projected_level")
+        registry.get("baseline", name).decide(numbers, seen) for name in ("incumbent", "projected_level")
     ]
     np.testing.assert_array_equal(*orders)
 

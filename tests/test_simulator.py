@@ -190,7 +190,7 @@ def test_gradient_of_orders_is_the_finite_difference(unmet: str) -> None:
 def test_gradient_through_the_network_is_the_finite_difference() -> None:
     with jax.enable_x64(True):
         episode = rough_episode()
-        policy = make_policy(Network(hidden=(4,)), NONE_HEAD, features=2, slots=3)
+        policy = make_policy(Network(hidden=(4,), activation="silu"), NONE_HEAD, features=2, slots=3)
         params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), moved(policy.init(jax.random.key(0))))
 
         def cost(params: Any) -> Any:

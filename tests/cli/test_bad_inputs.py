@@ -11,6 +11,7 @@ HEAD = "date,sku,warehouse,demand\n"
 GOOD = HEAD + "".join(f"2024-01-{d:02},{sku},W,{d % 4}\n" for sku in "AB" for d in range(1, 31))
 WIDE = "item_id,store_id,d_1,d_2,d_3\nA,S,1,2,3\nB,S,0,0,1\n"
 LINES = HEAD + "1/2/2024 8:26,A,W,3\n1/2/2024 9:00,A,W,2\n13/2/2024 9:00,A,W,-1\n"
+DAYS = "".join(f"2024-01-{d:02},A,W,3\n" for d in range(1, 30))
 WEEKS = HEAD + "".join(f"2024-01-{d:02},A,W,3\n" for d in range(1, 30, 7))
 
 FILES = {
@@ -28,7 +29,7 @@ FILES = {
     "repeat": (GOOD + "2024-01-30,B,W,1\n", "are both B@W on 2024-01-30"),
     "gap": (GOOD.replace("2024-01-05,A,W,1\n", ""), "have no row"),
     "wrong year": (GOOD + "2204-01-01,B,W,1\n", "have no row"),
-    "weeks": (WEEKS + WEEKS.removeprefix(HEAD).replace(",A,", ",B,"), "have no row"),
+    "two steps": (WEEKS + DAYS.replace(",A,", ",B,"), "7 days apart, those of others are not"),
     "one day": (HEAD + "2024-01-01,A,W,1\n", "all rows are of one day"),
     "no rows": (HEAD, "a header and no rows"),
     "short line": (GOOD + "2024-01-31,A\n", "2 cells, the header has 4"),
@@ -52,7 +53,7 @@ FILES = {
     "wide near miss": (WIDE.replace("store_id", "Price"), "nobody reads the column `Price`"),
 }  # fmt: skip
 HINTS = {
-    "weeks": "7 days apart", "per SKU": "one column per SKU", "sep": "drop that first line",
+    "two steps": "data.gaps=zero", "per SKU": "one column per SKU", "sep": "drop that first line",
     "gzip": "name it f.csv.gz", "latin-1": "--encoding", "lines": "date_format=%d/%m/%Y %H:%M",
     "repeat": "--sum", "an hour": "--sum", "lead time": "data.columns.lead_time=leadtime",
 }  # fmt: skip

@@ -41,7 +41,7 @@ def test_bad_demand_is_refused_by_its_place(value: float) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"demand": np.ones((1, 3))}, "3 pairs x 1 days"),
+        ({"demand": np.ones((0, 3))}, "3 pairs x 0 days"),
         ({"knowledge": "guessed"}, "knowledge is `guessed`"),
         ({"ahead": {"promo": np.ones((4, 2))}}, "ahead column `promo`"),
         ({"after": {"hours": np.ones((3, 3))}}, "after column `hours`"),

@@ -73,6 +73,7 @@ def test_pieces_score_like_the_whole(kind: str) -> None:
         np.testing.assert_allclose(many[name], one[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_numbers_per_pair_are_fitted_in_all_pieces() -> None:
     words = ("baseline.per_pair=true", "objective.kind=cost", "baseline.forecast=mean")
     whole, pieces = (

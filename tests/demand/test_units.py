@@ -64,6 +64,7 @@ RULES = ("capped_base_stock", "projected_level", "s_S", "constant", "clairvoyant
 
 
 @cache
+@cache
 def measured(rule: str, unit: float) -> dict[str, np.ndarray]:
     return measures_of(rule, panel_in(unit))
 

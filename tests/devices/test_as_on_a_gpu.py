@@ -46,6 +46,7 @@ def losses(experiment: Experiment) -> list[dict[str, float]]:
     return log
 
 
+@pytest.mark.slow
 def test_one_large_block_learns_what_many_small_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """DS takes the same gradient, whichever way its pairs are cut."""
     small, large = (laid_out(monkeypatch, block, "algo=ds") for block in (ON_CPU, ON_GPU))
@@ -56,7 +57,7 @@ def test_one_large_block_learns_what_many_small_ones_do(monkeypatch: pytest.Monk
         assert a["validation_objective"] == pytest.approx(b["validation_objective"], rel=1e-3)
 
 
-@pytest.mark.parametrize("algo", ["ddpg", "ppo"])
+@pytest.mark.parametrize("algo", [pytest.param("ddpg", marks=pytest.mark.slow), "ppo"])
 def test_a_part_of_one_large_block_is_learned_from(algo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = laid_out(monkeypatch, ON_GPU, f"algo={algo}", f"{algo}.batch_pairs=50")
     for line in losses(experiment):

@@ -40,9 +40,10 @@ def together(devices: int, *words: str, count: int = 2) -> list[str]:
     return [out for out, _ in printed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algo", "devices", "tolerance"),
-    [("ds", 2, 1e-2), pytest.param("ddpg", 1, 1e-4, marks=pytest.mark.slow)],
+    [("ds", 2, 1e-2), ("ddpg", 1, 1e-4)],
     ids=[
         "ds, four devices",
         "ddpg, two devices",

@@ -23,7 +23,7 @@ WORDS = (
     "supply.lead_time=2", "supply.review_period=1", "supply.pack_size=1", "split.history_days=8",
     "split.warmup_days=4", "split.validation_days=8", "split.test_days=8", "objective.kind=cost",
     "objective.per=unit", "objective.penalty=1", "objective.holding=0.2", "evaluation.bootstrap=20",
-    "baseline.forecast=mean", "baseline.beside=[]", "data.source=file",
+    "baseline.forecast=mean", "baseline.distribution=normal", "baseline.beside=[]", "data.source=file",
 )  # fmt: skip
 DEMAND = np.random.default_rng(3).poisson(4, (WEEKS + LATER, PAIRS))
 START = np.datetime64("2024-01-01")

@@ -141,5 +141,5 @@ def test_other_shapes_are_refused_by_name(tmp_path: Path) -> None:
 )
 def test_missing_and_extra_arrays_are_refused(tmp_path: Path, written: dict, wanted: dict) -> None:
     checkpoints.save(tmp_path / "last.npz", {k: np.asarray(v) for k, v in written.items()})
-    with pytest.raises(InvrlError, match=r"another run: `\['b'\]`"):
+    with pytest.raises(InvrlError, match=r"does not match this configuration: `\['b'\]`"):
         checkpoints.load(tmp_path / "last.npz", {k: np.asarray(v) for k, v in wanted.items()})

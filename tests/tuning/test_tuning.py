@@ -271,6 +271,7 @@ def test_another_plan_is_refused(tmp_path: Path) -> None:
         make_study(tmp_path / "notes")
 
 
+@pytest.mark.slow
 def test_halving_prunes_the_worse_half(tmp_path: Path) -> None:
     found = make_study(tmp_path / "study", halving=2)
     conduct(found, 4)
@@ -294,6 +295,7 @@ def test_a_study_where_all_diverge(tmp_path: Path) -> None:
     assert {r["status"] for r in found.records()} == {"diverged"}
 
 
+@pytest.mark.slow
 def test_a_killed_study_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
     """kill -9 after the first run has ended, then the same command again."""
     words = ["tune", "--config", "quickstart", "--algo", "ds", "--reg", "base", "--trials", "3", "--quiet",
