@@ -139,7 +139,9 @@ def test_a_chunk_is_traced_once(algo: str) -> None:
     assert 0 < first == len(traces)
 
 
-@pytest.mark.parametrize("pairs", [20, 80], ids=["one device", "two devices"])
+@pytest.mark.parametrize(
+    "pairs", [20, pytest.param(80, marks=pytest.mark.slow)], ids=["one device", "two devices"]
+)
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_runs_are_mapped_over_numbers_and_seeds(algo: str, pairs: int) -> None:
     problem = small(algo, pairs).problem

@@ -79,10 +79,15 @@ def test_the_timed_policy_lives_with_stock_and_with_stockouts() -> None:
     assert 0.5 < measured["fill_rate"].mean() < 1
 
 
+LONG = ("ddpg", "ppo")
+"""Works that compile for long."""
+
 # ---- what is timed ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", workloads.WORKS)
+@pytest.mark.parametrize(
+    "what", [pytest.param(w, marks=[pytest.mark.slow] * (w in LONG)) for w in workloads.WORKS]
+)
 def test_every_work_runs(what: str) -> None:
     row = benchmark.measure(Case(what, 70, 6, 2), make_config("network.hidden=[8]"), LIMIT, repeats=1)
     assert row["sku_days_per_second"] == pytest.approx(70 * 6 / row["seconds"])

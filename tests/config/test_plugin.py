@@ -88,6 +88,7 @@ def test_a_diverged_variant_is_told_the_key_of_its_section(plugin):
         assert key in trainer._lower_rate(reading.load(None, [f"algo={algo}"]))
 
 
+@pytest.mark.slow
 def test_trained_and_tuned_as_typed(plugin, tmp_path, invrl):
     words = [*SMALL, "train.updates=5", "--algo", "ds3", "--reg", "base", "--out", str(tmp_path), "--quiet"]
 

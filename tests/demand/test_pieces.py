@@ -56,7 +56,7 @@ def test_pieces_have_the_same_shapes() -> None:
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", ["learned", "incumbent"])
+@pytest.mark.parametrize("kind", ["learned", pytest.param("incumbent", marks=pytest.mark.slow)])
 def test_pieces_score_like_the_whole(kind: str) -> None:
     whole, pieces = experiment(0), experiment(30)
     assert isinstance(whole.test, Dataset)

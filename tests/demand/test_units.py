@@ -64,7 +64,6 @@ RULES = ("capped_base_stock", "projected_level", "s_S", "constant", "clairvoyant
 
 
 @cache
-@cache
 def measured(rule: str, unit: float) -> dict[str, np.ndarray]:
     return measures_of(rule, panel_in(unit))
 
@@ -79,13 +78,13 @@ def measures_of(rule: str, panel: Panel, *words: str) -> dict[str, np.ndarray]:
     return results.score_policy(experiment, rule_learned, loop.best, ("test",))["test"]
 
 
-@pytest.mark.parametrize("unit", [1e-6, 1e9])
+@pytest.mark.parametrize("unit", [1e-6, pytest.param(1e9, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rule", RULES)
 def test_incumbents_do_the_same_in_every_unit(rule: str, unit: float) -> None:
     same(measured(rule, 1.0), measured(rule, unit))
 
 
-@pytest.mark.parametrize("unit", [1e-6, 1e9])
+@pytest.mark.parametrize("unit", [1e-6, pytest.param(1e9, marks=pytest.mark.slow)])
 def test_ds_learns_the_same_in_every_unit(unit: float) -> None:
     same(measured("ds", 1.0), measured("ds", unit))
 

@@ -125,6 +125,7 @@ def test_plan_names_pairs_and_days(pilot_file: Path):
     assert "no" in result.stdout and "by lot" in result.stderr and "--most" in result.stderr
 
 
+@pytest.mark.slow
 def test_simulate_reports_bias_and_coverage():
     words = ("simulate", "--pairs", 40, "--replications", 20, "--before", 28, "--after", 28)
     rows = json.loads(run(*words, "--json").stdout)

@@ -165,6 +165,7 @@ def test_compare_is_paired_and_its_reference_is_zero(finished: directory.Run, tm
     assert low <= both["turnover_time_delta"] <= high
 
 
+@pytest.mark.slow
 def test_runs_on_other_data_are_not_compared(finished: directory.Run, tmp_path: Path) -> None:
     experiment, other = begin(tmp_path, "data.options.seed=4")
     session.train(experiment, other, ignore)

@@ -134,7 +134,7 @@ def alone(config: Config) -> trainer.Loop:
     return trainer.train(experiment, trainer.start(experiment), lambda loop, metrics: None)
 
 
-@pytest.mark.parametrize("algo", ["ds", "ddpg"])
+@pytest.mark.parametrize("algo", ["ds", pytest.param("ddpg", marks=pytest.mark.slow)])
 def test_a_run_in_a_lane_is_the_run_alone(algo: str) -> None:
     """Three runs on two lanes, with numbers and seeds of their own."""
     rate = "ddpg.actor_learning_rate" if algo == "ddpg" else f"{algo}.learning_rate"
@@ -187,6 +187,7 @@ def test_lanes_fit_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lanes.width_for(experiment, 3, 1) == 3
 
 
+@pytest.mark.slow
 def test_a_run_may_pause_at_a_limit() -> None:
     paused = trained([Job(config())], limit=4)[0]
     assert int(paused.loop.update) == 4 and not paused.ended
@@ -408,6 +409,7 @@ def test_a_study_keeps_the_pairs_behind_its_frontier(whole: study.Study, tmp_pat
 # ---- the commands --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
