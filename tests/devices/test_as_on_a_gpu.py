@@ -64,6 +64,7 @@ def test_a_part_of_one_large_block_is_learned_from(algo: str, monkeypatch: pytes
         assert np.isfinite(list(line.values())).all()
 
 
+@pytest.mark.slow
 def test_measures_and_incumbents_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[dict[str, Any]] = []
     for block in (ON_CPU, ON_GPU):

@@ -135,6 +135,7 @@ def test_simulate_reports_bias_and_coverage():
     assert "coverage" in result.stdout and "pyfixest differ by at most" in result.stderr.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_refusals_leave_nothing_behind(pilot_file: Path, tmp_path: Path):
     out, picture = tmp_path / "table.csv", tmp_path / "events.svg"
     asked = ("--out", out, "--plot", picture)
