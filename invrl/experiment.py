@@ -92,11 +92,23 @@ class Experiment:
     @cached_property
     def incumbents(self) -> Experiment:
         """The same experiment as an incumbent sees it: its forecasts in place of a network's features."""
+        features = as_incumbents_see(self.features)
+        return self if features == self.features else self._changed(features=features)
+
+    def begun_with(self, stock: np.ndarray, name: str) -> Experiment:
+        """The same experiment with a part that begins on its first measured day, with the stock [L+1, N]."""
+        part = self.parts[name]
+        part = _measurable(self.panel, part._replace(start=part.measure))
+        panel = replace(self.panel, initial_stock=stock)
+        return self._changed(panel=panel, parts=self.parts | {name: part})
+
+    def _changed(self, **fields: Any) -> Experiment:
+        """A copy with other fields, and without what was made of the old ones."""
         other = copy(self)
-        other.features = as_incumbents_see(self.features)
-        for made in ("train", "feed", "validation", "test", "policy"):
+        for made in ("incumbents", "train", "feed", "validation", "test", "policy", "untrained"):
             other.__dict__.pop(made, None)
-        return self if other.features == self.features else other
+        other.__dict__.update(fields)
+        return other
 
     @cached_property
     def weight(self) -> np.ndarray:

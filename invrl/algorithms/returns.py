@@ -13,6 +13,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
+from invrl.demand.sums import cumulative
+
 NEVER = jnp.iinfo(jnp.int32).max
 
 
@@ -48,7 +50,7 @@ def order_rewards(day_costs: Array, lead_time: Array, active: Array, measured: A
     """
     cycles, period, pairs = day_costs.shape
     costs = jnp.where(measured, day_costs, 0.0).reshape(cycles * period, pairs)
-    before = jnp.concatenate([jnp.zeros_like(costs[:1]), jnp.cumsum(costs, 0)])  # [CP+1, N]
+    before = cumulative(costs)  # [CP+1, N]
     edges = jnp.minimum(window_starts(lead_time, active, period), cycles * period)
     at_edges = jnp.take_along_axis(before, edges, axis=0)
     return at_edges[:-1] - at_edges[1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
+from invrl.demand.features import over_interval
 from invrl.demand.quantiles import Z_NODES
 from invrl.demand.smoothing import VARIANTS
 from invrl.simulator import Episode, Observation
@@ -30,12 +31,7 @@ METHODS = tuple(dict.fromkeys(name.partition(" ")[0] for name in FORECASTS))
 def expected_demand(seen: Observation) -> Array:
     """[N] mean daily demand expected over the protection interval by weekday, units a day."""
     _, _, near, far = seen.regressors
-    return _by_weekday(near, far, seen.lead_time, seen.review_period)
-
-
-def _by_weekday(near: Array, far: Array, lead_time: Array, period: int) -> Array:
-    """The forecasts until arrival and after it, together."""
-    return (near * lead_time + far * period) / (lead_time + period)
+    return over_interval(near, far, seen.lead_time, seen.review_period)
 
 
 def with_forecasts(episode: Episode, unmet: str) -> Episode:
@@ -46,7 +42,13 @@ def with_forecasts(episode: Episode, unmet: str) -> Episode:
     short, long, near, far = jnp.moveaxis(episode.regressors, 1, 0)
     lead_time = episode.lead_time.astype(short.dtype)
     mean = jnp.broadcast_to(episode.scale, short.shape)
-    plain = [_by_weekday(near, far, lead_time, episode.review_period), short, long, mean, episode.demand_rate]
+    plain = [
+        over_interval(near, far, lead_time, episode.review_period),
+        short,
+        long,
+        mean,
+        episode.demand_rate,
+    ]
     seen = episode.features * episode.demand_rate[:, None]
     rows = [jnp.stack(plain, 1), seen[:, :-QUANTILES], seen[:, -QUANTILES:]]
     assert sum(x.shape[1] for x in rows[:2]) == len(FORECASTS), "an incumbent's episode has other features"

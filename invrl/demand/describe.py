@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from invrl.demand import masks
+from invrl.demand import masks, timestep
 from invrl.demand.panel import Panel
 from invrl.demand.scale import unsold
 
@@ -123,7 +123,7 @@ def _velocity(mean: np.ndarray) -> dict[str, dict[str, float]]:
 def _weekdays(panel: Panel, by_day: np.ndarray) -> dict[str, float | None]:
     if panel.step != "day":
         return {}
-    weekday = (panel.dates.astype("datetime64[D]").astype(int) + 3) % 7  # 1970-01-01 was a Thursday
+    weekday = timestep.weekday(panel.dates)
     days = np.bincount(weekday, minlength=7)
     level = np.bincount(weekday, by_day, minlength=7) / np.maximum(days, 1)
     overall = by_day.mean()

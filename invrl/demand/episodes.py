@@ -19,7 +19,7 @@ from jax import Array
 from invrl.config.schema import Features, Supply
 from invrl.demand import timestep
 from invrl.demand.columns import Columns, blocks_of, columns_of
-from invrl.demand.features import Known, Normaliser, features, usual_rate
+from invrl.demand.features import Known, Normaliser, features, over_interval, usual_rate
 from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
 from invrl.demand.supply import within_limits
@@ -165,7 +165,7 @@ def _window(panel: Panel, part: Part, pairs: np.ndarray, period: int) -> Window:
         period=period,
         slots=int(panel.lead_time.max()) + 1,  # the same for all groups: one network reads them
         phase=timestep.phase(panel.start, panel.step),
-        cycle=timestep.STEPS[panel.step].cycle,
+        cycle=timestep.STEPS[panel.step],
     )
 
 
@@ -283,8 +283,7 @@ def _own(forecasts: Array, review: Array, lead_time: Array, regressors: Array, w
     """[C, M, B] own forecasts on review days; where there is none, the seasonal mean over the same days."""
     given = jnp.moveaxis(_on_days(jnp.moveaxis(forecasts, 1, 0), review, axis=1), 0, 1)
     near, far = regressors[:, 2:3], regressors[:, 3:4]
-    lasts = lead_time[:, None]
-    seasonal = (near * lasts + far * window.period) / (lasts + window.period)
+    seasonal = over_interval(near, far, lead_time[:, None], window.period)
     return jnp.where(jnp.isnan(given), seasonal, given)
 
 

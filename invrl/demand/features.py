@@ -21,6 +21,7 @@ from invrl.demand.panel import Panel
 from invrl.demand.quantiles import interval_quantiles
 from invrl.demand.season import FURTHEST, coming, fit_season, laid_out
 from invrl.demand.smoothing import smoothed
+from invrl.demand.sums import cumulative
 from invrl.errors import InvrlError, nearest
 
 GROUPS = {
@@ -99,7 +100,7 @@ def features(
         review: [C, B] day index of each review.
         lead_time: [C, B] days.
         period: review period, days.
-        calendar: where in its cycle day 0 is, and the length of the cycle (`timestep.Step`), days.
+        calendar: where in its cycle day 0 is, and the length of the cycle (`timestep.STEPS`), days.
 
     Regressors: trailing mean (short, long), forecast (until arrival, review period after it).
     """
@@ -185,11 +186,6 @@ def usual_rate(known: Known, review: Array) -> Array:
     return shrunk(known, trailing, review, USUAL_DAYS) * known.scale
 
 
-def cumulative(x: Array) -> Array:
-    """[T+1, ...] sums of the days before each day."""
-    return jnp.concatenate([jnp.zeros_like(x[:1]), jnp.cumsum(x, 0)])
-
-
 def _read(sums: Array, day: Array) -> Array:
     return jnp.take_along_axis(sums, jnp.clip(day, 0, sums.shape[0] - 1), axis=0)
 
@@ -208,6 +204,11 @@ def _trailing_sd(demand: Array, day: Array, days: int) -> Array:
 
 def _yesterday(demand: Array, day: Array) -> Array:
     return jnp.where(day > 0, _read(demand, day - 1), 1.0)
+
+
+def over_interval(near: Array, far: Array, lead_time: Array, period: int) -> Array:
+    """The forecasts a day until arrival and in the review period after it, together."""
+    return (near * lead_time + far * period) / (lead_time + period)
 
 
 WEEKS = 4

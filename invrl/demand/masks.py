@@ -39,8 +39,8 @@ def filled(panel: Panel, training: slice) -> np.ndarray:
     known = observed(panel)
     if known is None:
         return panel.demand
-    sums = _cumulative(np.where(known, panel.demand, 0.0))
-    counts = _cumulative(known)
+    sums = cumulative(np.where(known, panel.demand, 0.0))
+    counts = cumulative(known)
     day = np.arange(panel.days)
     since = np.maximum(day - RECENT, 0)
     total, count = sums[day] - sums[since], counts[day] - counts[since]
@@ -52,7 +52,7 @@ def filled(panel: Panel, training: slice) -> np.ndarray:
     return np.where(known, panel.demand, np.maximum(panel.demand, recent)).astype(np.float32)
 
 
-def _cumulative(x: np.ndarray) -> np.ndarray:
+def cumulative(x: np.ndarray) -> np.ndarray:
     """[T+1, N] sums of the days before each."""
     return np.concatenate([np.zeros_like(x[:1], np.float64), np.cumsum(x, 0, dtype=np.float64)])
 
@@ -64,7 +64,9 @@ def simulated(panel: Panel, seen: np.ndarray) -> np.ndarray:
 
 def listed(panel: Panel) -> np.ndarray | None:
     """[T, N] bool: from the first open day of a pair to its last one; None where all days are."""
-    if panel.open is None:
-        return None
-    ahead = np.maximum.accumulate(panel.open, 0)
-    return ahead & np.maximum.accumulate(panel.open[::-1], 0)[::-1]
+    return None if panel.open is None else span(panel.open)
+
+
+def span(flags: np.ndarray) -> np.ndarray:
+    """[T, N] bool: from the first day of each pair that is flagged to its last one."""
+    return np.maximum.accumulate(flags, 0) & np.maximum.accumulate(flags[::-1], 0)[::-1]

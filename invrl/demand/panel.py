@@ -92,7 +92,7 @@ class Panel:
 
     def date(self, day: int) -> np.datetime64:
         """The date of a day of the panel, or of one before or behind it."""
-        return timestep.dates(self.start, abs(day) + 1, self.step)[day] if day >= 0 else self.start + day
+        return timestep.dates_at(self.start, day, self.step)
 
     def day(self, date: np.datetime64) -> int:
         """The date as a day of the panel, which may lie outside.

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from invrl.demand.sums import cumulative
+
 Z_NODES = (-1.5, -0.75, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Which quantiles, as safety factors of a normal distribution: 7 % to 99.9 %."""
 
@@ -31,7 +33,7 @@ def interval_quantiles(
         length: [B] whole days of a past interval: the usual protection interval.
         protection: [C, B] days that the order must cover; if not the usual ones, in proportion.
     """
-    sums = jnp.concatenate([jnp.zeros_like(demand[:1]), jnp.cumsum(demand, 0)])
+    sums = cumulative(demand)
     share = jnp.asarray(jax.scipy.stats.norm.cdf(np.array(Z_NODES)), demand.dtype)[:, None]
 
     def morning(ranked: Array, day: Array) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ from jax import Array
 
 from invrl.demand import masks, timestep
 from invrl.demand.panel import Panel
+from invrl.demand.sums import cumulative
 
 YEARS = 1.5
 """Least number of years to learn a season from."""
@@ -27,7 +28,7 @@ FURTHEST = 256
 
 def fit_season(panel: Panel, pairs: np.ndarray, days: slice) -> np.ndarray:
     """[S] float32, about 1 on average; empty where a panel has none."""
-    cycle = timestep.STEPS[panel.step].cycle
+    cycle = timestep.STEPS[panel.step]
     if panel.step == "day" or days.stop < YEARS * cycle:
         return np.zeros(0, np.float32)
     known = masks.observed(panel)
@@ -46,7 +47,7 @@ def fit_season(panel: Panel, pairs: np.ndarray, days: slice) -> np.ndarray:
 
 def _centred(x: np.ndarray, half: int) -> np.ndarray:
     """[T, N] sums over the days t - half .. t + half that there are."""
-    sums = np.concatenate([np.zeros_like(x[:1]), np.cumsum(x, 0)])
+    sums = masks.cumulative(x)
     day = np.arange(len(x))
     return sums[np.minimum(day + half + 1, len(x))] - sums[np.maximum(day - half, 0)]
 
@@ -70,6 +71,6 @@ def laid_out(season: Array, phase: float, cycle: float, days: int) -> Array:
 
 def coming(index: Array, first: Array, length: Array) -> Array:
     """Mean of an index [T'] over the days [first, first + length), both [C, B]."""
-    sums = jnp.concatenate([jnp.zeros(1), jnp.cumsum(index)])
+    sums = cumulative(index)
     stop = jnp.minimum(first + length, len(index))
     return (sums[stop] - sums[first]) / jnp.maximum(length, 1)

@@ -7,28 +7,14 @@ day is one step of the data; people are told its own word (`spoken`).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from invrl.errors import InvrlError
 
-WEEKS_A_YEAR = 365.2425 / 7
-
-
-class Step(NamedTuple):
-    """One kind of time step.
-
-    Attributes:
-        word: what people call it.
-        cycle: steps after which demand is like itself: a week of days, a year of weeks or months.
-    """
-
-    word: str
-    cycle: float
-
-
-STEPS = {"day": Step("day", 7.0), "week": Step("week", WEEKS_A_YEAR), "month": Step("month", 12.0)}
+STEPS = {"day": 7.0, "week": 365.2425 / 7, "month": 12.0}
+"""Name of a step -> steps after which demand is like itself: a week of days, a year of weeks or months."""
 
 
 def found(days: np.ndarray) -> str:
@@ -95,18 +81,27 @@ def dates_of(months: np.ndarray, anchor: int) -> np.ndarray:
 
 def dates(start: np.datetime64, count: int, step: str) -> np.ndarray:
     """[count] `datetime64[D]`, one for each step, the first is `start`."""
-    steps = np.arange(count)
+    return dates_at(start, np.arange(count), step)
+
+
+def dates_at(start: np.datetime64, steps: Any, step: str) -> Any:
+    """`datetime64[D]` of each of the steps, counted from `start`; below 0 they lie before it."""
     if step != "month":
         return start + (7 if step == "week" else 1) * steps
     anchor = _anchor(start)
     return dates_of((start + (anchor == 0)).astype("datetime64[M]") + steps, anchor)
 
 
+def weekday(dates: Any) -> Any:
+    """0 for a Monday ... 6, of `datetime64`."""
+    return (dates.astype("datetime64[D]").astype(int) + 3) % 7  # 1970-01-01 was a Thursday
+
+
 def phase(start: np.datetime64, step: str) -> float:
     """Where in its cycle the first step is: 0 is a Monday, or the first days of a year."""
     day = start.astype("datetime64[D]")
     if step == "day":
-        return float((int(day.astype(int)) + 3) % 7)
+        return float(weekday(day))
     year = day.astype("datetime64[Y]")
     if step == "month":
         return float((day.astype("datetime64[M]") - year.astype("datetime64[M]")).astype(int))

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from invrl.demand import timestep
 from invrl.demand.panel import Panel
 from invrl.demand.uncensor import FLOOR, FULL, METHODS, estimate_demand
 from invrl.errors import InvrlError
@@ -147,7 +148,7 @@ def added_by(panel: Panel, sales: np.ndarray, by: str, share: np.ndarray) -> lis
         InvrlError: no such class.
     """
     kinds = {"sku": panel.sku, "warehouse": panel.warehouse, **panel.static}
-    weekday = (panel.start.astype("datetime64[D]").astype(int) + 3 + np.arange(panel.days)) % 7
+    weekday = timestep.weekday(panel.dates)
     if by == "weekday":
         label, axis = np.array(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])[weekday], 1
     elif by in kinds:

@@ -49,7 +49,7 @@ class Past:
     @property
     def cycle(self) -> float:
         """Days after which demand is like itself."""
-        return STEPS[self.panel.step].cycle
+        return STEPS[self.panel.step]
 
     @property
     def level_days(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from invrl.forecasters.past import Past
 
-CYCLES = 8
+STEPS = 8
 """Past cycles that a pair's own season is taken from, days only."""
 PRIOR = 20.0
 """Units: a pair that sold fewer in a place of the cycle has about the season of all pairs."""
@@ -37,7 +37,7 @@ def _season(past: Past, origin: int) -> np.ndarray:
     shared = _shared(past, origin, where, places)
     if past.panel.step != "day":
         return shared[:, None]
-    recent = slice(max(origin - int(CYCLES * past.cycle), 0), origin)
+    recent = slice(max(origin - int(STEPS * past.cycle), 0), origin)
     demand, where = past.demand[recent], where[recent]
     mean = demand.mean(0)
     own = np.empty((places, demand.shape[1]))

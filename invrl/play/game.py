@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from invrl.config.schema import Config
-from invrl.demand.panel import Panel
 from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply
 from invrl.errors import InvrlError
@@ -28,7 +26,7 @@ from invrl.scoring.rules import Rule
 from invrl.simulator import Action, Day, Episode, Observation
 from invrl.sources.contract import source_panel
 from invrl.training.evaluation import incumbents_beside
-from invrl.training.session import load_normaliser, restore
+from invrl.training.session import anywhere, load_normaliser, restore
 
 MEAN = "mean of the runs"
 ENSEMBLE = "ensemble of the runs"
@@ -107,7 +105,7 @@ def play(runs: Sequence[Run], request: Request) -> Game:
     config = _alike(runs)
     if request.forecasts:
         config = replace(config, data=replace(config.data, forecasts=tuple(map(str, request.forecasts))))
-    panel = with_supply(_own_panel(config), config.supply)
+    panel = with_supply(source_panel(anywhere(config.data)), config.supply)
     known = panel if request.sales is None else joined(panel, read_later(config.data, request.sales, panel))
     if request.state is not None:
         backlog = config.supply.unmet == "backlog"
@@ -145,11 +143,6 @@ def _alike(runs: Sequence[Run]) -> Config:
     return first
 
 
-def _own_panel(config: Config) -> Panel:
-    data = config.data
-    return source_panel(replace(data, path=os.path.abspath(data.path)) if data.path else data)
-
-
 def _ensemble(rules: list[tuple[Rule, Any, Any]]) -> tuple[Rule, Any, None]:
     """The mean order of rules that are alike but for their parameters (seeds of one config)."""
     rule = rules[0][0]
@@ -178,9 +171,7 @@ def _costs(experiment: Experiment, rows: trace.Columns) -> np.ndarray:
     """[T, N] cost of each day of a trace, whose rows go pair by pair; 0 where it is not measured."""
     config, panel = experiment.config, experiment.panel
     shape = (panel.pairs, -1)
-    place = {name: k for k, name in enumerate(panel.names)}
-    names = np.char.add(np.char.add(rows["sku"].astype(str), "@"), rows["warehouse"].astype(str))
-    pair = np.array([place[name] for name in names.reshape(shape)[:, 0]])
+    pair = np.lexsort((panel.warehouse, panel.sku))  # the order of a trace
     day = Day(*(jnp.asarray(rows[name].reshape(shape).T) for name in Day._fields))
     cost = day_cost(
         day, jnp.asarray(experiment.scale("test")[0][pair]), prices(config.objective), config.objective

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +25,7 @@ from invrl.sources.names import Names, words_in
 from invrl.tables.columns import Columns, resolve
 from invrl.tables.open import TableFile, open_table
 from invrl.tables.unread import unread
-from invrl.training.session import load_normaliser
+from invrl.training.session import anywhere, load_normaliser
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def read_catalogue(
         InvrlError: the data lacks feature columns of the run, or the date is no day.
     """
     data = config.data if other is None else other(config.data)
-    panel = source_panel(replace(data, path=os.path.abspath(data.path)) if data.path else data)
+    panel = source_panel(anywhere(data))
     normaliser = load_normaliser(run)
     if normaliser is None:
         raise InvrlError(f"{run.name} was never begun", hint="`invrl runs ls` lists the runs")

@@ -124,7 +124,7 @@ class Desk:
 
     def __init__(self, orderer: Orderer, config: Config, date: np.datetime64, step: str, season: np.ndarray):
         self.orderer, self.config, self.season = orderer, config, season
-        self.phase, self.cycle = timestep.phase(date, step), timestep.STEPS[step].cycle
+        self.phase, self.cycle = timestep.phase(date, step), timestep.STEPS[step]
         self.plan = placement.plan(STEP)
         self.run = compiled(orderer, config)
         self.shared = placement.replicate(orderer.shared, self.plan.devices)

@@ -63,9 +63,7 @@ class Wanted:
 
     def when(self, step: int) -> np.datetime64:
         """The date of a step, counted from `start`."""
-        if self.step == "month" and step >= 0:
-            return timestep.dates(self.start, int(step) + 1, self.step)[-1]
-        return self.start + int(step) * {"day": 1, "week": 7, "month": 30}[self.step]
+        return timestep.dates_at(self.start, int(step), self.step)
 
     def name(self, pair: int) -> str:
         return f"{self.sku[pair]}@{self.warehouse[pair]}"

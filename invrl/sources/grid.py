@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from invrl.demand import timestep
+from invrl.demand import masks, timestep
 from invrl.devices.memory import refuse_too_large
 from invrl.errors import InvrlError
 from invrl.tables.columns import Columns, tight
@@ -47,7 +47,7 @@ class Grid:
     trade: np.ndarray | None = None
 
     def date(self, day: int) -> Any:
-        return timestep.dates(self.start, day + 1, self.step)[day]
+        return timestep.dates_at(self.start, day, self.step)
 
     def dense(self, values: np.ndarray) -> np.ndarray:
         """[T, N] from [rows]; 0 where there is no row."""
@@ -109,11 +109,10 @@ def grid_of(table: Columns, date_format: str, gaps: str, step: str) -> Grid:
 
 def _trade(present: np.ndarray, warehouse: np.ndarray) -> np.ndarray:
     """[T, N] bool: the pair is listed, and its warehouse sold something of some pair that is."""
-    listed = np.maximum.accumulate(present, 0) & np.maximum.accumulate(present[::-1], 0)[::-1]
     _, place = np.unique(warehouse, return_inverse=True)
     order = np.argsort(place, kind="stable")
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    return listed & np.logical_or.reduceat(present[:, order], starts, axis=1)[:, place]
+    return masks.span(present) & np.logical_or.reduceat(present[:, order], starts, axis=1)[:, place]
 
 
 def pairs_of(table: Columns) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

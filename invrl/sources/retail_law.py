@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from invrl.demand import timestep
+
 FESTIVAL_SHAPE = np.array([0.1, 0.15, 0.3, 1.0, 0.4, 0.15, -0.05, -0.1, -0.1, -0.05])
 """Strength from 3 days before a festival to 6 days after; the peak is partly demand brought forward."""
 CATEGORIES = 12
@@ -104,7 +106,7 @@ def effects(
     z, noise = _persistent(rng, size, o.persistence), _persistent(rng, size, o.persistence)
     promotion = _promotions(rng, size, o.promotions / 30)
     dates = o.start + np.arange(o.days)
-    weekday = (dates.astype(int) + 3) % 7  # day 0 of the epoch was a Thursday
+    weekday = timestep.weekday(dates)
     angle = 2 * np.pi * (dates - dates.astype("datetime64[Y]")).astype(int)[:, None] / 365.25
     day = np.arange(o.days)[:, None]
     log = skus.trend * day / 365 + skus.swing * np.cos(angle - skus.phase) + skus.week[:, weekday].T

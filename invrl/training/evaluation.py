@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +81,8 @@ def evaluate(
             hint=f"train again, or name them as other data: --data {config.data.path or config.data.source}",
         )
     if stock is not None:
-        experiment = _from_stock(experiment, split, stock)
+        backlog = experiment.config.supply.unmet == "backlog"
+        experiment = experiment.begun_with(stock(experiment.panel, backlog), split)
     rule, shared, own = restore(run, experiment)
     if trace_file:
         trace.write(trace.trace(experiment, rule, shared, own, split), trace_file)
@@ -91,15 +91,6 @@ def evaluate(
         for name, (other, numbers) in incumbents_beside(run, experiment).items():
             policies[name] = _measured(run, experiment.incumbents, split, other, None, numbers)
     return _rows(experiment, getattr(experiment, split), policies, by)
-
-
-def _from_stock(experiment: Experiment, split: str, stock: Callable[[Panel, bool], np.ndarray]) -> Experiment:
-    """The experiment with a part that begins on its first measured day, with recorded stock."""
-    config, panel = experiment.config, experiment.panel
-    recorded = stock(panel, config.supply.unmet == "backlog")
-    part = experiment.parts[split]
-    parts = experiment.parts | {split: part._replace(start=part.measure)}
-    return Experiment(config, replace(panel, initial_stock=recorded), experiment.normaliser, parts=parts)
 
 
 def _measured(

@@ -78,3 +78,11 @@ def test_listed_pairs_and_closed_days_are_told_by_missing_rows(tmp_path) -> None
     assert panel.open is not None
     assert panel.open.T.astype(int).tolist() == [[1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]]
     assert panel.demand.T.tolist() == [[3, 3, 3, 0, 3, 3], [0, 0, 1, 0, 0, 2]]
+
+
+@pytest.mark.parametrize("step", timestep.STEPS)
+def test_steps_before_the_start_have_dates_of_the_step(step: str) -> None:
+    start = np.datetime64("2024-03-31", "D")
+    found = timestep.dates_at(start, np.arange(-3, 2), step)
+    later = timestep.dates(found[0], 5, step)
+    assert found[3] == start and np.array_equal(found, later)
