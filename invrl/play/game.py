@@ -117,7 +117,7 @@ def play(runs: Sequence[Run], request: Request) -> Game:
     parts |= {"test": Part(everyone, panel.days, panel.days, known.days, judged=False)}
     experiment = Experiment(config, known, load_normaliser(first), parts=parts)
     rules = {run.name: restore(run, experiment) for run in runs}
-    alike = all(replace(run.config, seed=config.seed) == config for run in runs)
+    alike = all(replace(run.config, seed=first.config.seed) == first.config for run in runs)
     if len(runs) > 1 and alike:
         rules[ENSEMBLE] = _ensemble(list(rules.values()))
     rules |= {name: (rule, None, own) for name, (rule, own) in incumbents_beside(first, experiment).items()}
