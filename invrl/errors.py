@@ -11,6 +11,8 @@ DIVERGED = 3
 """Exit code of a training run that met a non-finite number."""
 CUT_OFF = 141
 """Exit code when whoever reads our output stops reading, as a shell has it for SIGPIPE."""
+MANY = 100
+"""Choices that a hint lists."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, once the state is saved."""
 
@@ -35,4 +37,5 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     """The hint for a mistyped name: the closest choice, or all of them."""
     choices = list(choices)
     close = difflib.get_close_matches(name, choices, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"choose one of {', '.join(choices)}"
+    more = f" and {len(choices) - MANY} more" if len(choices) > MANY else ""
+    return f"did you mean `{close[0]}`?" if close else f"choose one of {', '.join(choices[:MANY])}{more}"

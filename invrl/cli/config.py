@@ -11,6 +11,7 @@ from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import AlgoName, Overrides, Plugin, RegName
 from invrl.config import reading
 from invrl.config.sections import explained
+from invrl.config.toml import to_toml
 from invrl.errors import InvrlError
 from invrl.tables.whole import write_text
 
@@ -57,7 +58,7 @@ def show(
     if explain is not None:
         print("\n\n".join(map(_told, explained(explain))))
         return
-    print(reading.to_toml(reading.load(config, overrides or (), algo=algo, reg=reg)), end="")
+    print(to_toml(reading.load(config, overrides or (), algo=algo, reg=reg)), end="")
 
 
 def _told(setting: dict[str, Any]) -> str:
@@ -91,5 +92,8 @@ def check(
     plugin: Plugin = None,
 ) -> None:
     """Read a config and report every mistake in it; exit code 2 if there is one."""
+    from invrl.config.limits import check_names
+
     loaded = reading.load(config, overrides or (), algo=algo, reg=reg)
+    check_names(loaded)
     say(f"fine: {loaded.algo}/{loaded.reg} on {loaded.data.path or loaded.data.source}")

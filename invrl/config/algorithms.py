@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from invrl.config.setting import ABOVE_0, SHARE, TRACED
+from invrl.config.setting import ABOVE_0, SHARE, TRACED, Bounds
 
 Rate = Annotated[float, "per step", TRACED]
 """A learning rate."""
@@ -15,7 +15,7 @@ Aim = Annotated[float, "multiples of recent demand", TRACED]
 Traced = Annotated[float, TRACED]
 Layers = Annotated[tuple[int, ...], "units per layer", ABOVE_0]
 Pairs = Annotated[int, "pairs", ABOVE_0]
-Transitions = Annotated[int, "transitions", ABOVE_0]
+Transitions = Annotated[int, "transitions", Bounds(0, 10**8, open=True)]
 Steps = Annotated[int, "gradient steps", ABOVE_0]
 Times = Annotated[int, ABOVE_0]
 

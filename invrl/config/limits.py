@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
-from invrl.config.schema import Supply
+from invrl import registry
+from invrl.config.schema import GROUPS, Config, Supply
+from invrl.errors import InvrlError, nearest
 
 
 def least_order(pack: float, minimum: float) -> float:
@@ -29,3 +32,25 @@ def limit_errors(supply: Supply) -> list[tuple[str, str]]:
     text = contradiction(supply.pack_size, supply.min_order, supply.max_order_units, supply.units == "whole")
     hint = "see supply.pack_size, supply.min_order, supply.max_order_units; 0 means no such limit"
     return [(f"supply: {text}", hint)] if text else []
+
+
+def check_names(config: Config) -> None:
+    """Refuse names that no table has, those that only the end of a run would look up, too.
+
+    Raises:
+        InvrlError: the first of them.
+    """
+    for key, name, known in _names(config):
+        if name not in known:
+            raise InvrlError(f"{key}: nothing is called `{name}`", hint=nearest(name, known))
+
+
+def _names(config: Config) -> Iterator[tuple[str, str, list[str]]]:
+    """(key, name, the names there are)."""
+    yield "algo", config.algo, [*registry.ALGORITHMS, *registry.BASELINES]
+    yield "reg", config.reg, list(registry.HEADS)
+    yield "data.source", config.data.source, list(registry.SOURCES)
+    for name in config.baseline.beside:
+        yield "baseline.beside", name, list(registry.BASELINES)
+    for name in config.features.groups:
+        yield "features.groups", name, list(GROUPS)

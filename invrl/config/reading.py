@@ -7,7 +7,7 @@ One file describes one setting; `[tuned.<algo>.<reg>]` tables hold what differs 
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
 import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ def load(
     Raises:
         InvrlError: naming every unknown key and every value of the wrong type.
     """
-    tree = read(find(name)) if name else {}
+    tree = read(find(name)) if name is not None else {}
     tuned = tree.pop("tuned", {})
     tree.pop("search", None)  # see `search_lines`
     words = [parse_override(word) for word in overrides]
@@ -70,7 +70,7 @@ def search_lines(name: str | None, algo: str) -> dict[str, Any]:
 
 def find(name: str) -> Path:
     """The path of a config given as a file or by its name in `experiments/`."""
-    path = Path(name)
+    path = Path(os.path.expanduser(name))
     if path.suffix == ".toml" or path.is_file():
         return path
     known = {p.stem: p for p in sorted(EXPERIMENTS.glob("*.toml"))}
@@ -81,11 +81,12 @@ def find(name: str) -> Path:
 
 def read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InvrlError(f"no config file {path}", hint="`invrl config ls` lists the ready ones") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvrlError(f"{path} is not TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        hint = "TOML in UTF-8: `[section]`, then lines `key = value`, each key once"
+        raise InvrlError(f"{path} is not TOML: {error}", hint=hint) from None
 
 
 def parse_override(word: str) -> tuple[str, Any]:
@@ -94,9 +95,10 @@ def parse_override(word: str) -> tuple[str, Any]:
     if not sign or not key:
         raise InvrlError(f"`{word}` is not key=value", hint="such as `train.updates=200`")
     try:
-        return key, tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
         return key, text
+    return key, found["value"] if len(found) == 1 else text
 
 
 def with_values(config: Config, values: Iterable[tuple[str, Any]]) -> Config:
@@ -138,7 +140,10 @@ def check_tuned(tuned: Any) -> dict[tuple[str, str], Mapping[str, Any]]:
         for reg, cell in _table(f"tuned.{algo}", forms, [*registry.HEADS, ANY]):
             if not isinstance(cell, Mapping):
                 raise InvrlError(f"tuned.{algo}.{reg}: a table, not {cell!r}")
-            build(cell)
+            try:
+                build(cell)
+            except InvrlError as error:
+                raise InvrlError(f"tuned.{algo}.{reg}.{error.message}", hint=error.hint) from None
             cells[algo, reg] = cell
     return cells
 
@@ -161,7 +166,7 @@ def _check_bounds(section: Any, prefix: str, errors: list[tuple[str, str]]) -> N
             _check_bounds(value, f"{key}.", errors)
         numbers = value if isinstance(value, tuple) else (value,)
         bad = [number for number in numbers if known.bounds is not None and number not in known.bounds]
-        errors += [(f"{key}: {number} is not {known.bounds}", f"such as `{key}=1`") for number in bad]
+        errors += [(f"{key}: {known.refusal(number)}", f"such as `{key}=1`") for number in bad]
 
 
 def build(tree: Mapping[str, Any]) -> Config:
@@ -170,7 +175,7 @@ def build(tree: Mapping[str, Any]) -> Config:
     config = _struct(config_type(), tree, "", errors)
     if not errors:
         _check_bounds(config, "", errors)
-        errors += limit_errors(config.supply)
+        errors += [] if errors else limit_errors(config.supply)
     if len(errors) == 1:
         raise InvrlError(*errors[0])
     if errors:
@@ -219,6 +224,8 @@ def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> An
     elif origin is tuple:
         words = value.split(",") if isinstance(value, str) else [value]
         items = value if isinstance(value, (list, tuple)) else [word for word in words if word != ""]
+        if isinstance(value, str) and args[0] is not str:
+            items = [parse_override(f"value={word}")[1] for word in items]
         return tuple(_value(args[0], item, key, errors) for item in items)
     elif origin is dict:
         if isinstance(value, Mapping):
@@ -263,38 +270,3 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def to_toml(config: Config) -> str:
-    """The config as TOML text that `load` reads back, without sections of plugins that it does not use."""
-    own = {*settings(Config), section_of(config.algo)}
-    lines: list[str] = []
-    _write_table({name: value for name, value in to_tree(config).items() if name in own}, "", lines)
-    return "\n".join(lines).lstrip() + "\n"
-
-
-def _write_table(tree: Mapping[str, Any], name: str, lines: list[str]) -> None:
-    if name:
-        lines += ["", f"[{name}]"]
-    for key, value in tree.items():
-        if not isinstance(value, Mapping):
-            lines.append(f"{_key(key)} = {_toml(value)}")
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            _write_table(value, f"{name}.{_key(key)}" if name else _key(key), lines)
-
-
-def _key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _toml(key)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(k)} = {_toml(v)}' for k, v in value.items())} }}"
-    return value.isoformat() if hasattr(value, "isoformat") else repr(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from invrl.config.algorithms import DDPG, DS, PPO
-from invrl.config.setting import ABOVE_0, SHARE, TRACED
+from invrl.config.setting import ABOVE_0, SHARE, TRACED, Bounds
 
 Days = Annotated[int, "days"]
 Pairs = Annotated[int, "pairs"]
@@ -67,7 +67,7 @@ class Supply:
     """Seed of the rules' draws."""
     unmet: Literal["lost", "backlog"] = "lost"
     """What happens to demand beyond the stock."""
-    initial_days: Annotated[float, "protection intervals of demand"] = 1.0
+    initial_days: Annotated[float, "protection intervals of demand", Bounds(0, 1e4)] = 1.0
     """Stock on hand at the start, in protection intervals (lead time + review period) of recent demand;
     the same whatever `[features]` shows to a policy."""
     units: Literal["auto", "whole", "continuous"] = "auto"
@@ -114,6 +114,21 @@ class Split:
     """Days before the first order, seen only by the features; held-out pairs are known by them alone."""
     warmup_days: Days = 21
     """Days that validation and test run before they are measured."""
+
+
+GROUPS = {
+    "recent": "trailing means (short, long), yesterday, trailing standard deviation",
+    "yesterday": "demand of the day before the review",
+    "forecast": "expected demand until arrival, and in the review period that the order serves",
+    "calendar": "day of the week; week or month of the year",
+    "today": "known-ahead columns on the review day",
+    "coming": "known-ahead columns, mean over the protection interval",
+    "supply": "lead time, review period, demand scale against the middle pair's, variability",
+    "smoothed": "expected demand by exponential smoothing, Croston, SBA and TSB",
+    "quantiles": "quantiles of the pair's own past demand over the protection interval",
+    "static": "numeric attributes of the pair",
+}
+"""Groups of features -> what is in them."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import ast
 import dataclasses
 import inspect
 import math
+import sys
 import textwrap
 import typing
 from collections import namedtuple
@@ -20,10 +21,13 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+LARGEST = 2**32 - 1
+"""Of whole numbers, as programs take them."""
+
 
 @dataclass(frozen=True)
 class Bounds:
-    """The numbers that a setting may take; NaN is in no bounds."""
+    """The numbers that a setting may take; what is not finite is in no bounds, nor beyond 32 bits."""
 
     low: float = 0.0
     high: float = math.inf
@@ -31,7 +35,8 @@ class Bounds:
     """Whether `low` itself is out of bounds."""
 
     def __contains__(self, number: float) -> bool:
-        return (number > self.low if self.open else number >= self.low) and number <= self.high
+        most = min(self.high, LARGEST if isinstance(number, int) else sys.float_info.max)
+        return (number > self.low if self.open else number >= self.low) and number <= most
 
     def __str__(self) -> str:
         low = f"above {self.low:g}" if self.open else f"at least {self.low:g}"
@@ -56,6 +61,11 @@ class Setting(NamedTuple):
     """None for what is no number."""
     traced: bool
     sentence: str
+
+    def refusal(self, number: float) -> str:
+        """Why the setting cannot be that number."""
+        beyond = self.bounds is not None and number > LARGEST and self.bounds.high == math.inf
+        return f"{number} is {'too large' if beyond else f'not {self.bounds}'}"
 
     @property
     def is_section(self) -> bool:

@@ -16,26 +16,13 @@ import numpy as np
 from flax import struct
 from jax import Array
 
-from invrl.config.schema import Features
+from invrl.config.schema import GROUPS, Features
 from invrl.demand.panel import Panel
 from invrl.demand.quantiles import interval_quantiles
 from invrl.demand.season import FURTHEST, coming, fit_season, laid_out
 from invrl.demand.smoothing import smoothed
 from invrl.demand.sums import cumulative
 from invrl.errors import InvrlError, nearest
-
-GROUPS = {
-    "recent": "trailing means (short, long), yesterday, trailing standard deviation",
-    "yesterday": "demand of the day before the review",
-    "forecast": "expected demand until arrival, and in the review period that the order serves",
-    "calendar": "day of the week; week or month of the year",
-    "today": "known-ahead columns on the review day",
-    "coming": "known-ahead columns, mean over the protection interval",
-    "supply": "lead time, review period, demand scale against the middle pair's, variability",
-    "smoothed": "expected demand by exponential smoothing, Croston, SBA and TSB",
-    "quantiles": "quantiles of the pair's own past demand over the protection interval",
-    "static": "numeric attributes of the pair",
-}
 
 
 class Normaliser(struct.PyTreeNode):

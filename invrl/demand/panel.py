@@ -13,6 +13,8 @@ from invrl.errors import InvrlError
 
 LATER = ("step", "in_stock", "open")
 """Fields that leave the fingerprint alone where they say nothing: older runs do not know them."""
+MOST = 1e15
+"""Units a day that are counted on: beyond, squares and sums leave the numbers that a computer has."""
 KNOWLEDGE = ("known", "censored", "uncensored")
 """Is `demand` what customers wanted (known), sales (censored), or an estimate (uncensored)?"""
 
@@ -198,6 +200,11 @@ def check(panel: Panel) -> None:
 
 
 def _check_values(panel: Panel) -> None:
+    demand = panel.demand
+    if demand.max() > MOST:
+        t, i = np.unravel_index(int(demand.argmax()), demand.shape)
+        text = f"demand of {panel.names[i]} on {panel.dates[t]} is {demand[t, i]:g}"
+        raise InvrlError(text, hint=f"at most {MOST:g} a day: mend it, or count in a larger unit")
     for name, column in (panel.ahead | panel.after | panel.static).items():
         if column.dtype.kind == "f" and not np.isfinite(column).all():
             raise InvrlError(f"column `{name}` has a value that is no finite number")

@@ -23,6 +23,7 @@ from invrl.runs.directory import Run
 from invrl.sources.contract import source_panel
 from invrl.sources.names import Names, words_in
 from invrl.tables.columns import Columns, resolve
+from invrl.tables.dates import one_day
 from invrl.tables.open import TableFile, open_table
 from invrl.tables.unread import unread
 from invrl.training.session import anywhere, load_normaliser
@@ -135,10 +136,10 @@ def _check_columns(run: Run, panel: Panel, normaliser: Normaliser) -> None:
 
 
 def _date(text: str) -> np.datetime64:
-    try:
-        return np.datetime64(text, "D")
-    except ValueError:
-        raise InvrlError(f"date `{text}` is no day", hint="such as --date 2024-06-26") from None
+    day = one_day(text)
+    if day is None:
+        raise InvrlError(f"date `{text}` is no day", hint="such as --date 2024-06-26")
+    return day
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,7 @@ def recommend(job: Job, out: Path) -> dict[str, Any]:
     units, ordered, counts, rows = 0.0, 0, dict.fromkeys(BIT, 0), 0
     with new_table(out) as append:
         for state, facts, answer in job.answers():
+            _check_finite(job, state, answer)
             flags = flags_of(facts, state, answer)
             append(table_of(job, state, answer, flags))
             rows += state.rows
@@ -184,6 +185,15 @@ def recommend(job: Job, out: Path) -> dict[str, Any]:
         "orders": ordered, "units": units, "flags": {name: n for name, n in counts.items() if n},
         "seconds": time.perf_counter() - began,
     }  # fmt: skip
+
+
+def _check_finite(job: Job, state: State, answer: Answer) -> None:
+    """Refuse an order that is no number: no file of orders has a hole."""
+    bad = ~np.isfinite(np.asarray(answer.order))
+    if bad.any():
+        row = state.start + int(np.argmax(bad))
+        hint = "is a number of its row out of proportion (stock, demand, limits)?"
+        raise job.layout.file.fail(f"the order of {job.names.of(row)} is no number", hint=hint, row=row)
 
 
 def table_of(job: Job, state: State, answer: Answer, flags: np.ndarray) -> Any:

@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from invrl.demand.panel import MOST
 from invrl.errors import InvrlError
-from invrl.sources.long import REGRESSORS, TINY
+from invrl.sources.long import REGRESSORS
 from invrl.tables.chunks import part, read_batches
-from invrl.tables.columns import Columns, resolve
+from invrl.tables.columns import TINY, Columns, resolve
 from invrl.tables.open import TableFile
 from invrl.tables.unread import unread
 
@@ -36,6 +37,9 @@ REAL = {
     "mean_demand": TINY, "sd_demand": 0.0,
 }  # fmt: skip
 """Optional columns of numbers, and their least value."""
+MUCH = f"it is at most {MOST:g}"
+LONG = 1000
+"""Days of the longest review period."""
 FLAGS = ("review", "do_not_order")
 """Those of them that are yes or no: 1 and 0, or true and false."""
 
@@ -163,7 +167,13 @@ def _state(layout: Layout, table: Columns, start: int) -> State:
     if "lead_time" in whole:
         hint = f"the policy was trained with lead times of at most {layout.longest} days"
         table.refuse("lead_time", whole["lead_time"] > layout.longest, "{}", hint)
+    if "review_period" in whole:
+        table.refuse("review_period", whole["review_period"] > LONG, "{}", f"at most {LONG} days")
     real = {name: _optional(table, name, low) for name, low in REAL.items() if name in table}
+    for name, values in real.items():
+        flag = name in FLAGS
+        wrong = (values > 0) & (values != 1) if flag else values > MOST
+        table.refuse(name, wrong, "{}", "1 or 0, true or false" if flag else MUCH)
     loose = {name: _optional(table, name) for name in (*REGRESSORS, *layout.static) if name in table}
     demand = [_optional(table, f"demand_{k}", 0) for k in range(layout.demand, 0, -1)]
     ahead = {
@@ -175,17 +185,25 @@ def _state(layout: Layout, table: Columns, start: int) -> State:
     history = np.stack(demand) if demand else None
     on_hand = _on_hand(layout, table)
     if layout.due_in:
-        on_hand = on_hand + table.numbers("due_in_1", low=0)
+        on_hand = on_hand + _units(table, "due_in_1")
     return State(start, names, on_hand, due, history, whole | real | loose, ahead, moved)
 
 
 def _on_hand(layout: Layout, table: Columns) -> np.ndarray:
     """[B] units; below 0 only where unmet demand waits."""
     units = table.numbers("on_hand")
+    table.refuse("on_hand", units > MOST, "{}", MUCH)
     if not layout.backlog:
         hint = "unmet demand is lost in this run: write 0, or train with supply.unmet=backlog"
         table.refuse("on_hand", units < 0, "{}, less than nothing", hint)
     return units
+
+
+def _units(table: Columns, ours: str) -> np.ndarray:
+    """[B] units of a family, which has no empty cells."""
+    values = table.numbers(ours, low=0)
+    table.refuse(ours, values > MOST, "{}", MUCH)
+    return values
 
 
 def _optional(table: Columns, ours: str, low: float | None = None, whole: bool = False) -> np.ndarray:
@@ -223,9 +241,9 @@ def _due(
         table.refuse("due", lost, "missing", "in how many days does the pipeline arrive?")
         parts.append((units, np.nan_to_num(days, nan=1)))
     for k in range(0 if "due_0" in layout.names else 1, layout.due + 1):
-        parts.append((table.numbers(f"due_{k}", low=0), np.full(len(moved), k)))
+        parts.append((_units(table, f"due_{k}"), np.full(len(moved), k)))
     for k in range(2, layout.due_in + 1):
-        parts.append((table.numbers(f"due_in_{k}", low=0), np.full(len(moved), k - 1)))
+        parts.append((_units(table, f"due_in_{k}"), np.full(len(moved), k - 1)))
     for units, days in parts:
         row = np.flatnonzero(units)
         within = np.clip(days[row], 1, max(longest, 1)).astype(int)

@@ -32,6 +32,7 @@ import numpy as np
 
 from invrl.config import reading
 from invrl.config.schema import Config
+from invrl.config.toml import to_toml
 from invrl.errors import InvrlError, nearest
 from invrl.runs import strict
 from invrl.runs.writing import append_line, checked_name
@@ -112,7 +113,7 @@ class Run:
     def lengthen(self, config: Config) -> None:
         """Take a config to go on with: results of fewer updates no longer count, and a kill on the way
         leaves a run that is to be resumed."""
-        write_text(self.path / "config.toml", reading.to_toml(config))
+        write_text(self.path / "config.toml", to_toml(config))
         self.__dict__["config"] = config
         (self.path / "results.json").unlink(missing_ok=True)
 
@@ -161,7 +162,7 @@ def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Ru
                 f"cannot make {run.path}: {error.strerror}", hint="choose another --out"
             ) from None
     with nothing_left(run.path):
-        write_text(run.path / "config.toml", reading.to_toml(config))
+        write_text(run.path / "config.toml", to_toml(config))
         run.write("manifest.json", manifest)
     return run
 
@@ -213,6 +214,8 @@ def _git_state() -> dict[str, Any]:
 
 def find(name: str, root: Path = Path("runs")) -> Run:
     """A run by its path, its name below `root`, or the only name that starts so."""
+    if not name:
+        raise InvrlError("the name of the run is empty", hint="`invrl runs ls` lists runs")
     for path in (Path(name), root / name):
         if (path / "config.toml").exists():
             return Run(path)
@@ -221,9 +224,7 @@ def find(name: str, root: Path = Path("runs")) -> Run:
     if len(starts) == 1:
         return starts[0]
     if len(starts) > 1:
-        raise InvrlError(
-            f"`{name}` fits {len(starts)} runs", hint=f"one of {', '.join(r.name for r in starts)}"
-        )
+        raise InvrlError(f"`{name}` fits {len(starts)} runs", hint=nearest("", [r.name for r in starts]))
     raise InvrlError(f"no run `{name}`", hint=nearest(name, known) if known else f"no runs below {root}/ yet")
 
 

@@ -22,6 +22,7 @@ from invrl.sources.lines import RETURNS, read_lines
 from invrl.sources.long import MASKS, OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, long_names, read_long
 from invrl.sources.wide import day_columns, is_wide, read_wide, wide_names
 from invrl.tables.columns import Columns
+from invrl.tables.dates import one_day
 from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
 from invrl.tables.whole import guarded_table, whole_file
 
@@ -114,7 +115,7 @@ def unread_columns(path: str | Path, data: Any) -> list[str]:
         read = {*wide_names(file, data.columns, roles).values(), *day_columns(file)}
     else:
         read = set(long_names(file, data.columns, roles).values())
-    return [name for name in file.names if name not in read]
+    return [name for name in file.names if name and name not in read]
 
 
 def _roles(
@@ -153,10 +154,10 @@ def _start(file: TableFile, given: str) -> np.datetime64:
 
 
 def _day(text: str) -> np.datetime64:
-    try:
-        return np.datetime64(str(text), "D")
-    except ValueError:
-        raise InvrlError(f"start is `{text}`, not a day", hint="such as 2011-01-29") from None
+    day = one_day(text)
+    if day is None:
+        raise InvrlError(f"start is `{text}`, not a day", hint="such as 2011-01-29")
+    return day
 
 
 def write_panel(panel: Panel, path: str | Path) -> None:

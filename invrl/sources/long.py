@@ -11,11 +11,10 @@ import numpy as np
 from invrl.demand.panel import Panel
 from invrl.sources.grid import Grid, grid_of
 from invrl.sources.varying import cells, varying
-from invrl.tables.columns import Columns, resolve, tight
+from invrl.tables.columns import TINY, Columns, resolve, tight
 from invrl.tables.open import TableFile
 from invrl.tables.unread import unread
 
-TINY = float(np.finfo(np.float32).tiny)
 WHOLE = {"lead_time": 0, "review_period": 1, "first_review": 0}
 """Optional columns of whole numbers, and their least value; only lead times may change by day."""
 REAL = {"price": 0.0, "weight": 0.0, "initial_stock": 0.0, "mean_demand": TINY}

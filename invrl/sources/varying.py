@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from invrl.sources.grid import Grid
-from invrl.tables.columns import Columns, parse_numbers
+from invrl.tables.columns import Columns
+from invrl.tables.words import parse_numbers
 
 NO_EVENT = ("", "none", "no", "nan", "null", "na", "n/a", "-")
 """Words, in any case, for an empty cell."""

@@ -5,9 +5,7 @@ Every check names the file, the line or row, and the value.
 
 from __future__ import annotations
 
-import decimal
 import difflib
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,9 +15,17 @@ from typing import Any
 import numpy as np
 
 from invrl.errors import InvrlError, nearest
-from invrl.tables.dates import NO_DAY, SUM_HOURS, date_hint, parse_dates
+from invrl.tables.dates import EPOCH, LAST_DAY, NO_DAY, SUM_HOURS, date_hint, parse_dates
 from invrl.tables.open import TableFile, read_table
 from invrl.tables.whole import unguarded
+from invrl.tables.words import (
+    NOTHING,
+    alike,
+    dotted_thousands,
+    number_hint,
+    parse_numbers,
+    whole_names,
+)
 
 SYNONYMS = {
     "date": ("day", "ds", "dt", "order_date", "sales_date"),
@@ -34,9 +40,9 @@ EXACT = 2**24
 """Whole numbers above this are not exact in float32: such a static column is an identifier."""
 TYPO_SHARE = 0.1
 """Up to this share of text cells in a static column of numbers are mistakes; beyond, the column is text."""
-TRUTH = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 MISSING = "missing"
-FLOAT = re.compile(r"-?\d+(\.\d*)?([eE][+-]?\d{1,2})?")
+TINY = float(np.finfo(np.float32).tiny)
+"""The least number above 0."""
 
 
 def resolve(
@@ -72,6 +78,8 @@ def _synonyms(ours: str, names: Sequence[str]) -> list[str]:
 
 
 def _missing_hint(missing: Mapping[str, str], names: Sequence[str], free: Sequence[str]) -> str:
+    if any(name != name.strip() and name.strip() in missing.values() for name in free):
+        return "the names have spaces around them: save the file without spaces beside the delimiters"
     plain = [ours for ours, name in missing.items() if name != ours and ours in names]
     if plain:
         return f"the file calls it `{plain[0]}` itself: drop it from the column map"
@@ -121,7 +129,10 @@ class Columns:
         if not kind.is_dictionary(column.type):
             column = column.dictionary_encode()
         array = column.combine_chunks()
-        words = np.array(array.dictionary.cast("string").to_pylist(), dtype=str)
+        try:
+            words = np.array(array.dictionary.cast("string").to_pylist(), dtype=str)
+        except ValueError:  # Arrow's
+            raise self.file.fail(f"{self._label(ours)} is not UTF-8 text", hint="save it as text") from None
         codes = array.indices.to_numpy()
         if self.file.delimiter:
             words = np.array([unguarded(word) for word in words.tolist()], dtype=str)
@@ -132,6 +143,12 @@ class Columns:
     def keys(self, ours: str) -> tuple[np.ndarray, np.ndarray]:
         """As `text`, of names that other files must match: whole numbers lose a `.0` or exponent."""
         codes, words = self.text(ours)
+        hint = "fill the cell or drop the row; if something is called so, write it otherwise"
+        self.refuse(ours, np.isin(words, NOTHING)[codes], "{}, which stands for no name", hint)
+        if twins := alike(words):
+            wrong = (words == twins[1])[codes]
+            hint = "write it alike in all rows: spaces and accents count"
+            self.refuse(ours, wrong, f"`{twins[1]}`, beside `{twins[0]}`", hint)
         return codes, whole_names(words)
 
     def numbers(self, ours: str, low: float | None = None) -> np.ndarray:
@@ -140,17 +157,24 @@ class Columns:
 
         column = self._present(ours)
         if kind.is_temporal(column.type):
-            raise self.file.fail(f"{self._label(ours)} holds dates or times, not numbers")
+            hint = "is it the column that is meant?"
+            raise self.file.fail(f"{self._label(ours)} holds dates or times, not numbers", hint=hint)
         if not kind.is_primitive(column.type) and not kind.is_decimal(column.type):
             codes, words = self.text(ours)
             values = parse_numbers(words)[codes]
-            self.refuse(ours, np.isnan(values), "{}, not a number", "a number with a decimal point, no unit")
-            values = values.astype(np.float32)
+            odd = np.isnan(values)
+            self.refuse(ours, odd, "{}, not a number", number_hint(words[codes[odd][:1]]))
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32)
         else:
             values = column.cast("float32", safe=False).to_numpy()
+        if thousand := dotted_thousands(self.file, self.names[ours]):
+            hint = "write thousands without a point; if it is a decimal point, put `,` between the columns"
+            raise self.file.fail(f"{self._label(ours)} is `{thousand}`: a thousand, or not?", hint=hint)
         self.refuse(ours, ~np.isfinite(values), "{}", "fill the cell, drop the row or leave the column out")
         if low is not None:
-            self.refuse(ours, values < low, "{}", f"it is at least {low:g}")
+            hint = "it is above 0" if low == TINY else f"it is at least {low:g}"
+            self.refuse(ours, values < low, "{}", hint)
         return values
 
     def whole(self, ours: str, low: int | None) -> np.ndarray:
@@ -193,18 +217,28 @@ class Columns:
 
         column = self._present(ours)
         if kind.is_date(column.type):
-            return column.cast("date32").cast("int32").to_numpy().astype(np.int64)
+            return self._within(ours, column.cast("date32").cast("int32").to_numpy().astype(np.int64))
         if kind.is_timestamp(column.type):
-            column = pc.local_timestamp(column) if column.type.tz else column
+            try:
+                column = pc.local_timestamp(column) if column.type.tz else column
+            except ValueError:  # Arrow's
+                text = f"{self._label(ours)} is of the time zone `{column.type.tz}`, which is not known"
+                raise self.file.fail(text, hint="write plain days") from None
             off = pc.not_equal(column, pc.floor_temporal(column, unit="day")).to_numpy() & (not times)
             zone = self.table.column(self.names[ours]).type.tz
             hint = f"midnight is that of {zone}: convert to the shop's own days" if zone else SUM_HOURS
             self.refuse(ours, off, "{}, not a day", hint)
-            return column.cast("timestamp[s]").cast("int64").to_numpy() // 86400
+            seconds = column.cast("timestamp[s]", safe=False).cast("int64").to_numpy()
+            return self._within(ours, seconds // 86400)
         codes, words = self.text(ours)
         days = parse_dates(words, form, times)
         self.refuse(ours, (days == NO_DAY)[codes], "{}, not a day", date_hint(words[days == NO_DAY], form))
         return days[codes]
+
+    def _within(self, ours: str, days: np.ndarray) -> np.ndarray:
+        """The days, once all are of the years 1 to 9999."""
+        self.refuse(ours, (days < -EPOCH + 1) | (days > LAST_DAY), "{}, not a day", "years are 1 to 9999")
+        return days
 
     def _present(self, ours: str) -> Any:
         """The column, once no cell is missing."""
@@ -221,7 +255,13 @@ class Columns:
         raise self.file.fail(f"{self._label(ours)} is {text.replace('{}', self.cell(ours, row))}", hint, row)
 
     def cell(self, ours: str, row: int) -> str:
-        value = self.table.column(self.names[ours])[row].as_py()
+        one = self.table.column(self.names[ours])[row]
+        try:
+            value = one.as_py()
+        except (OverflowError, ValueError):  # a date that Python has not
+            value = one.cast("int32" if str(one.type) == "date32[day]" else "int64").as_py()
+        if str(one.type) == "float":  # 32 bits: 3.1, not 3.0999999
+            value = float(str(np.float32(value)))
         return f"`{value:.9g}`" if isinstance(value, float) else f"`{value}`"
 
     def _label(self, ours: str) -> str:
@@ -232,29 +272,6 @@ class Columns:
 def tight(words: np.ndarray) -> np.ndarray:
     """The same words in the narrowest str type."""
     return np.array(words.tolist(), dtype=str)
-
-
-def parse_numbers(words: np.ndarray) -> np.ndarray:
-    """[U] float64 of the words [U] str; NaN for one that is no number; true is 1 and false is 0."""
-
-    def number(word: str) -> float:
-        try:
-            return TRUTH[word] if word in TRUTH else float(word)
-        except ValueError:
-            return math.nan
-
-    return np.array([number(word) for word in words.tolist()], dtype=np.float64)
-
-
-def whole_names(words: np.ndarray) -> np.ndarray:
-    """[U] str; where all names are whole numbers, those written as floats (`1.0`, `4e12`) as integers."""
-    if not all(FLOAT.fullmatch(word) for word in words.tolist()):
-        return words
-    values = [decimal.Decimal(word) for word in words.tolist()]
-    if any(value != value.to_integral_value() or abs(value) > 10**18 for value in values):
-        return words
-    names = [word if word.isdigit() else str(int(v)) for word, v in zip(words.tolist(), values, strict=True)]
-    return np.array(names, dtype=str) if len(set(names)) == len(names) else words
 
 
 def _identify(words: np.ndarray, values: np.ndarray) -> bool:

@@ -9,7 +9,14 @@ import numpy as np
 
 TEXT_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 EPOCH = datetime.date(1970, 1, 1).toordinal()
+LAST_DAY = datetime.date.max.toordinal() - EPOCH
 NO_DAY = -(2**62)
+WRITTEN = {
+    r"\d{4}-\d{1,2}": "%Y-%m",
+    r"\d{1,2}-[A-Za-z]{3}-\d{4}": "%d-%b-%Y",
+    r"\d{1,2} [A-Za-z]{3} \d{4}": "%d %b %Y",
+}
+"""Ways to write a day that leave no doubt -> their format."""
 SUM_HOURS = "sum hours to days first, or `data.options.sum_lines=true` (import: --sum)"
 
 
@@ -20,6 +27,11 @@ def date_hint(words: np.ndarray, form: str) -> str:
     word = str(words[0]) if len(words) else ""
     if word and parse_dates(words[:1], times=True)[0] != NO_DAY:
         return SUM_HOURS
+    ways = [form for pattern, form in WRITTEN.items() if re.fullmatch(pattern, word)]
+    if ways:
+        return f"write days as 2024-03-28, or `data.options.date_format={ways[0]}`"
+    if re.fullmatch(r"[34]\d{4}(\.\d+)?", word):
+        return "a serial number of a spreadsheet: format the column as dates there, and export it again"
     found = re.match(r"(\d{1,2})([/.-])(\d{1,2})[/.-]\d{4}(.*)", word)
     if not found:
         return "write days as 2024-03-28"
@@ -34,6 +46,12 @@ def _clock(text: str) -> str:
     """` 8:26` -> ` %H:%M`"""
     codes = iter(("%H", "%M", "%S"))
     return re.sub(r"\d+", lambda _: next(codes, "%f"), text)
+
+
+def one_day(text: str) -> np.datetime64 | None:
+    """The day that a word says, as in a file; None for one that is none."""
+    day = int(parse_dates(np.array([str(text)]))[0])
+    return None if day == NO_DAY else np.datetime64(day, "D")
 
 
 def parse_dates(words: np.ndarray, form: str = "", times: bool = False) -> np.ndarray:

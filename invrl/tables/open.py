@@ -69,7 +69,7 @@ def open_table(path: str | Path, encoding: str = "utf-8") -> TableFile:
     Raises:
         InvrlError: no such file, an empty or truncated one, or not a table.
     """
-    path = Path(path)
+    path = Path(path).expanduser() if str(path).startswith("~/") else Path(path)
     if not path.exists():
         beside = sorted(p.name for p in path.parent.glob(f"*{path.suffix}"))[:5]
         hint = f"that folder has {', '.join(beside)}" if beside else "check the path"
@@ -86,8 +86,11 @@ def open_table(path: str | Path, encoding: str = "utf-8") -> TableFile:
         raise InvrlError(f"{path} is an Excel or zip file", hint="save the sheet as CSV UTF-8")
     if head.startswith(b"\x1f\x8b"):
         raise InvrlError(f"{path} is compressed by gzip", hint=f"name it {path.name}.gz")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:1000]:
+    some = head[:1000]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or 4 * some.count(0) > len(some):
         raise InvrlError(f"{path} is neither Parquet nor UTF-8 CSV, but UTF-16", hint="save it as CSV UTF-8")
+    if some.lstrip().startswith((b"{", b"[{", b"<")):
+        raise InvrlError(f"{path} is JSON, HTML or XML, not a table", hint="export it as CSV or Parquet")
     return _open_csv(path, head, encoding)
 
 
@@ -98,8 +101,20 @@ def _open_parquet(path: Path) -> TableFile:
         schema = parquet.read_schema(path)
     except (ArrowException, OSError):
         raise _truncated(path) from None
-    notes = json.loads((schema.metadata or {}).get(NOTES, b"{}"))
-    return TableFile(path, tuple(schema.names), notes)
+    return TableFile(path, tuple(schema.names), _notes(path, (schema.metadata or {}).get(NOTES, b"{}")))
+
+
+def _notes(path: Path, text: bytes) -> dict[str, Any]:
+    """What the file says of its columns: lists of names by kind, and words."""
+    try:
+        notes = json.loads(text)
+        kinds = {type(one) for x in notes.values() if not isinstance(x, str) for one in x}
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        kinds = {object}
+    if kinds - {str}:
+        text_ = "its notes (`invrl` in the schema's metadata) are not readable"
+        raise InvrlError(f"{path}: {text_}", hint="write it again, or drop that metadata")
+    return notes
 
 
 def _truncated(path: Path) -> InvrlError:

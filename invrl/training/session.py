@@ -14,6 +14,7 @@ import numpy as np
 
 from invrl import registry
 from invrl.config import reading
+from invrl.config.limits import check_names
 from invrl.config.schema import Config, Data
 from invrl.demand.features import Normaliser
 from invrl.demand.splits import PARTS
@@ -45,8 +46,12 @@ def load_experiment(config: Config, normaliser: Normaliser | None = None) -> Exp
 
 def anywhere(data: Data) -> Data:
     """The data section with paths that hold in every folder: the run may be evaluated from another."""
-    path = os.path.abspath(data.path) if data.path else data.path
-    return replace(data, path=path, forecasts=tuple(map(os.path.abspath, data.forecasts)))
+
+    def absolute(path: str) -> str:
+        return os.path.abspath(os.path.expanduser(path))
+
+    path = absolute(data.path) if data.path else data.path
+    return replace(data, path=path, forecasts=tuple(map(absolute, data.forecasts)))
 
 
 def experiment_of(run: Run) -> Experiment:
@@ -68,9 +73,7 @@ def retuned(run: Run, experiment: Experiment, name: str) -> np.ndarray:
 
 
 def _check(config: Config) -> None:
-    if config.algo not in registry.BASELINES:
-        registry.get("algorithm", config.algo)
-        registry.get("head", config.reg)
+    check_names(config)
     if config.baseline.per_pair and config.split.by != "days":
         raise InvrlError(
             f"baseline.per_pair tunes on the pair's own training days, and with split.by={config.split.by} "

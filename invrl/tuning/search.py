@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from invrl.config import reading
 from invrl.config.schema import Config
+from invrl.config.toml import to_toml
 from invrl.demand.panel import Panel
 from invrl.devices import placement
 from invrl.experiment import Experiment
@@ -137,7 +137,7 @@ def finish(study: Study, panel: Panel) -> list[Run]:
     best = best_of(trials)
     _test_all(study, panel)
     config = study.job(best.number, best.seeds[0]).config
-    write_text(study.path / "best.toml", reading.to_toml(config))
+    write_text(study.path / "best.toml", to_toml(config))
     return [_kept_run(study, panel, best.number, seed, len(trials)) for seed in best.seeds]
 
 
@@ -171,7 +171,7 @@ def _kept_run(study: Study, panel: Panel, trial: int, seed: int, trials: int) ->
     experiment = Experiment(config, panel)
     record = next(r for r in study.records() if (r["trial"], r["seed"]) == (trial, seed))
     (place.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-    write_text(place.path / "config.toml", reading.to_toml(config))
+    write_text(place.path / "config.toml", to_toml(config))
     about = directory.manifest(study.plan.fingerprint, placement.describe(), seed)
     origin = {"study": study.name, "trial": trial, "trials": trials, "seconds": {"wall": record["seconds"]}}
     place.write("manifest.json", about | origin)

@@ -11,8 +11,8 @@ import pytest
 
 from invrl.charts import learning
 from invrl.cli.sketch import sketch
-from invrl.config.reading import to_toml
 from invrl.config.schema import Config
+from invrl.config.toml import to_toml
 from invrl.errors import InvrlError
 from invrl.runs.directory import Run
 

@@ -11,8 +11,9 @@ import pytest
 
 from invrl.cli.options import is_override, load_config
 from invrl.config import reading
-from invrl.config.reading import flatten, load, merge, parse_override, to_toml, to_tree
+from invrl.config.reading import flatten, load, merge, parse_override, to_tree
 from invrl.config.schema import Config
+from invrl.config.toml import to_toml
 from invrl.errors import InvrlError
 
 
@@ -41,7 +42,7 @@ def complaint(*words: str, name: str | None = None, **cell: str) -> InvrlError:
             "train.min_improvement=1e-9",
             "ds.learning_rate=2.5e-05",
             "objective.width=1e10",
-            "evaluation.turnover_cap=inf",
+            "evaluation.turnover_cap=1e300",
         ),
         (
             'data.path="C:\\\\new\\tpanel \\"1\\".csv"',

@@ -34,7 +34,7 @@ def test_a_field_says_everything():
 @pytest.mark.parametrize(
     ("bounds", "inside", "outside"),
     [
-        (Bounds(), (0, 1e9, float("inf")), (-1e-9, float("nan"))),
+        (Bounds(), (0, 1e9, 2**32 - 1), (-1e-9, float("nan"), float("inf"), 2**32)),
         (ABOVE_0, (1e-9,), (0, float("nan"))),
         (SHARE, (0, 1), (1.1, -0.1)),
     ],

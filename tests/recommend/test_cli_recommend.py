@@ -121,6 +121,11 @@ def test_explain_knows_every_form(tmp_path, monkeypatch, capsys, reg):
     assert ("(short mean)" in text) == (reg == "pil_coeff") and ("(left)" in text) == (reg == "halves")
 
 
+def one(column: str, value: str) -> str:
+    """A state of one pair with a column more."""
+    return f"sku,warehouse,on_hand,{column}\nS0,north,1,{value}\n"
+
+
 @pytest.mark.parametrize(
     ("state", "words", "message", "hint"),
     [
@@ -169,6 +174,30 @@ def test_explain_knows_every_form(tmp_path, monkeypatch, capsys, reg):
         ("sku,warehouse,on_hand\ns1,North,1\n", (), "but `S1@north` is", "--new-pairs"),
         ("sku,warehouse,on_hand\nX1,north,1\nX2,north,1\n", (), "only 0 of 2 pairs are in the data", "--new"),
         ("sku,warehouse,on_hand,demand_1\nS0,north,1,9\n", (), "brings its own demand history", "--date"),
+        (
+            one("due", "2024-05-01").replace("due", "pipeline,due").replace("1,2024", "1,9,2024"),
+            (),
+            "`due` is `2024-05-01`, not a number",
+            "not a date",
+        ),
+        (one("pack_size", "1e30"), (), "`pack_size` is `1e+30`", "at most 1e+15"),
+        (one("mean_demand", "1e30"), (), "`mean_demand` is `1e+30`", "at most 1e+15"),
+        (one("mean_demand", "0"), (), "`mean_demand` is `0`", "above 0"),
+        (one("due_1", "1e30"), (), "`due_1` is `1e+30`", "at most 1e+15"),
+        (one("due_1", "-1"), (), "`due_1` is `-1`", "at least 0"),
+        (one("review", "2"), (), "`review` is `2`", "1 or 0"),
+        (one("do_not_order", "0.5"), (), "`do_not_order` is `0.5`", "1 or 0"),
+        (one("review_period", "100000"), (), "`review_period` is `100000`", "at most 1000 days"),
+        (one("lead_time", "1.5"), (), "`lead_time` is `1.5`, not a whole number", "round it"),
+        (one("max_order", "inf"), (), "`max_order` is `inf`", "leave the column out"),
+        (GOOD.replace("S9,north,0", "S9,north,1e30"), (), "`on_hand` is `1e+30`", "at most 1e+15"),
+        (GOOD.replace("S9,north", "nan,north"), (), "`sku` is `nan`, which stands for no name", "fill"),
+        (GOOD.replace("S0,north,1", "S0,north,1.500").replace(",", ";"), (), "a thousand, or not?", "point"),
+        (GOOD, ("--date", ""), "date `` is no day", "2024-06-26"),
+        (GOOD, ("--date", "NaT"), "date `NaT` is no day", "2024-06-26"),
+        (GOOD, ("--date", "2024-03-16 10:00"), "date `2024-03-16 10:00` is no day", "2024-06-26"),
+        (GOOD, ("supply.pack_size=inf",), "inf is too large", "supply.pack_size=1"),
+        (GOOD, ("supply.pack_size=nan",), "nan is not at least 0", "supply.pack_size=1"),
         (GOOD + "S7,north\n", (), "line 5: 2 cells, the header has 5", "mend or drop the line"),
         ("sku,warehouse,on_hand\n", (), "a header and no rows", "export it again"),
         (GOOD, ("--date", "2024-05-01"), "demand is known up to 2024-03-15", "--date 2024-03-16"),

@@ -18,6 +18,7 @@ import pytest
 from invrl import registry
 from invrl.charts import svg
 from invrl.config import reading
+from invrl.config.toml import to_toml
 from invrl.errors import InvrlError
 from invrl.policies.heads import PIL_COEFF
 from invrl.registry import get
@@ -55,7 +56,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished(folder, reg="base")
     run = finished(folder, reg="both")
     worse = Run(Path(shutil.copytree(run.path, folder / "ds-both-worse")))
-    settings = reading.to_toml(replace(run.config, ds=replace(run.config.ds, learning_rate=1e-4)))
+    settings = to_toml(replace(run.config, ds=replace(run.config.ds, learning_rate=1e-4)))
     (worse.path / "config.toml").write_text(settings)
     content = worse.read("results.json")
     content["splits"]["validation"]["policies"]["ds/both"]["objective"] = [99.0, 98.0, 100.0]

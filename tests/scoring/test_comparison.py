@@ -12,6 +12,7 @@ from builders import SMALL
 
 from invrl.config import reading
 from invrl.config.schema import Objective
+from invrl.config.toml import to_toml
 from invrl.errors import InvrlError
 from invrl.metrics import Totals, measures, repriced
 from invrl.runs import directory, strict
@@ -50,7 +51,7 @@ def make_run(
     config = reading.load(None, [*SMALL, *words], algo="ds", reg="base")
     run = Run(path)
     path.mkdir(parents=True)
-    (path / "config.toml").write_text(reading.to_toml(config), encoding="utf-8")
+    (path / "config.toml").write_text(to_toml(config), encoding="utf-8")
     run.write("manifest.json", {"data_fingerprint": "x"})
     objective = objectives.priced_for(config, price)
     splits = {}

@@ -7,7 +7,7 @@ from invrl.config.schema import Data
 from invrl.demand.panel import Panel
 from invrl.errors import InvrlError
 from invrl.sources.files import read_panel, unread_columns, write_panel
-from invrl.tables.columns import whole_names
+from invrl.tables.words import whole_names
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
