@@ -12,19 +12,20 @@ import numpy as np
 from invrl import registry
 from invrl.algorithms.contract import Problem
 from invrl.baselines.contract import as_incumbents_see, features_of
-from invrl.baselines.forecasts import METHODS
+from invrl.baselines.forecasts import check_own
 from invrl.baselines.search import Outlook
-from invrl.config.schema import Config
+from invrl.config.schema import Config, Recombine
 from invrl.demand import masks
 from invrl.demand.episodes import Dataset, bytes_per_pair, episode_shapes, make_dataset
 from invrl.demand.features import Normaliser, fit_normaliser
 from invrl.demand.panel import Panel
 from invrl.demand.pieces import Feed, Pieces
+from invrl.demand.recombination import recombined
 from invrl.demand.scale import scale_of, unsold
 from invrl.demand.splits import Part, split
 from invrl.demand.supply import with_supply, with_units
 from invrl.devices import placement
-from invrl.errors import InvrlError, nearest
+from invrl.errors import InvrlError
 from invrl.policies.heads import with_forecasts as weighing
 from invrl.policies.heads import with_unit
 from invrl.policies.network import Policy, make_policy
@@ -58,7 +59,7 @@ class Experiment:
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)
         self.config = replace(config, supply=with_units(self.panel, self.training_days, config.supply))
-        _check_forecasts(self.panel, train, config.baseline.forecast)
+        check_own(self.panel, train.stop, config.baseline.forecast)
         self.normaliser = normaliser or fit_normaliser(
             self.panel, train.pairs, self.training_days, self.scale("train")[0]
         )
@@ -86,14 +87,24 @@ class Experiment:
     @cache  # noqa: B019 - an experiment lives as long as its process
     def seen(self, name: str) -> np.ndarray | None:
         """[T, N] units, what a part's features see of demand where some days are masked."""
-        found = masks.filled(self.panel, self.known_days(name))
-        return None if found is self.panel.demand else found
+        return masks.seen(self.panel, self.known_days(name))
+
+    @property
+    def recombines(self) -> bool:
+        return self.config.recombine.by != "off"
+
+    @cached_property
+    def as_it_was(self) -> Experiment:
+        """The same experiment with the training days as they were, not recombined."""
+        plain = replace(self.config, recombine=Recombine())
+        return self._changed(config=plain) if self.recombines else self
 
     @cached_property
     def incumbents(self) -> Experiment:
-        """The same experiment as an incumbent sees it: its forecasts in place of a network's features."""
+        """The same experiment as an incumbent sees it: its forecasts in place of a network's features, and
+        the training days as they were."""
         features = as_incumbents_see(self.features)
-        return self if features == self.features else self._changed(features=features)
+        return self.as_it_was if features == self.features else self.as_it_was._changed(features=features)
 
     def begun_with(self, stock: np.ndarray, name: str) -> Experiment:
         """The same experiment with a part that begins on its first measured day, with the stock [L+1, N]."""
@@ -105,7 +116,7 @@ class Experiment:
     def _changed(self, **fields: Any) -> Experiment:
         """A copy with other fields, and without what was made of the old ones."""
         other = copy(self)
-        for made in ("incumbents", "train", "feed", "validation", "test", "policy", "untrained"):
+        for made in ("as_it_was", "incumbents", "train", "feed", "validation", "test", "policy", "untrained"):
             other.__dict__.pop(made, None)
         other.__dict__.update(fields)
         return other
@@ -152,10 +163,23 @@ class Experiment:
 
     def dataset(self, name: str, piece: tuple[int, int] = (0, 1)) -> Dataset:
         """The episodes of `train`, `validation` or `test`, or of a piece of them."""
+        if name == "train" and self.recombines:
+            return self._recombined(piece)
         return make_dataset(
             self.panel, self.parts[name], self.scale(name), self.normaliser,
             self.config.supply, self.features, self.weight,
             devices=self.devices, piece=piece, seen=self.seen(name),
+        )  # fmt: skip
+
+    def _recombined(self, piece: tuple[int, int]) -> Dataset:
+        """The training episodes of recombined days."""
+        part, weighs = self.parts["train"], bool(registry.get("head", self.config.reg).coefficients)
+        panel, own = recombined(self.panel, part, self.config.recombine, weighs, self.config.split.seed)
+        mean, sd = (values[own] for values in self.scale("train"))
+        return make_dataset(
+            panel, part._replace(pairs=np.arange(own.size)), (mean, sd), self.normaliser,
+            self.config.supply, self.features, self.weight[own],
+            devices=self.devices, piece=piece, seen=masks.seen(panel, self.training_days),
         )  # fmt: skip
 
     @cache  # noqa: B019
@@ -166,15 +190,19 @@ class Experiment:
     @cache  # noqa: B019
     def pieces(self, name: str) -> int:
         """Pieces that a part is worked off in."""
-        size = self.bytes_per_pair(name)
-        return placement.pieces(self.parts[name].pairs.size, size, self.config.data.piece_pairs)
+        return placement.pieces(self.simulated(name), self.bytes_per_pair(name), self.config.data.piece_pairs)
+
+    def simulated(self, name: str) -> int:
+        """Pairs of a part that are simulated, recombined ones too."""
+        copies = self.config.recombine.copies if name == "train" and self.recombines else 1
+        return self.parts[name].pairs.size * copies
 
     def memory_plan(self) -> dict[str, int]:
         """Bytes of the panel's columns, and of the episodes of each part that are held at once."""
         columns = (self.panel.demand, *self.panel.ahead.values(), *self.panel.after.values())
         plan = {"panel": sum(column.nbytes for column in columns)}
-        for name, part in self.parts.items():
-            plan[name] = self.bytes_per_pair(name) * -(-part.pairs.size // self.pieces(name))
+        for name in self.parts:
+            plan[name] = self.bytes_per_pair(name) * -(-self.simulated(name) // self.pieces(name))
         return plan
 
     def part(self, name: str) -> Dataset | Pieces:
@@ -258,23 +286,3 @@ def _measurable(panel: Panel, part: Part) -> Part:
             hint="see the columns in_stock and open, data.gaps, and split.*",
         )
     return kept
-
-
-def _check_forecasts(panel: Panel, train: Part, wanted: str) -> None:
-    """Refuse own forecasts that no training day has seen, and names that are none."""
-    for name, values in panel.forecasts.items():
-        if name in (SEARCH, *METHODS):
-            hint = "rename its column, model or file"
-            raise InvrlError(f"own forecast `{name}` has the name of one that invrl makes", hint=hint)
-        if np.isnan(values[: train.stop]).all():
-            last = panel.dates[train.stop - 1]
-            raise InvrlError(
-                f"forecast `{name}` begins after the training days, which end on {last}",
-                hint="make forecasts as of earlier days, too; or fewer split.test_days",
-            )
-    known = (SEARCH, *METHODS, *panel.forecasts)
-    if wanted not in known:
-        raise InvrlError(f"baseline.forecast: no choice {wanted!r}", hint=nearest(wanted, known))
-
-
-SEARCH = "search"

@@ -16,10 +16,10 @@ import optax
 from flax import struct
 from jax import Array, lax
 
+from invrl.algorithms import refuge
 from invrl.algorithms.batches import chosen_blocks, shares
 from invrl.algorithms.contract import Algorithm, Hyper, Problem, Update
 from invrl.algorithms.optimizer import adam, cosine
-from invrl.algorithms.recombination import recombiner
 from invrl.config.schema import Config
 from invrl.devices import placement
 from invrl.metrics import Prices, day_cost, shadow_price
@@ -32,13 +32,14 @@ class State(struct.PyTreeNode):
     moments: Any  # Adam's
     key: Array
     step: Array  # []
+    refuge: refuge.Refuge
 
 
 def init(problem: Problem, hyper: Hyper, key: Array) -> State:
     key_params, key_batches = jax.random.split(key)
     params = problem.policy.init(key_params)
     moments = adam(hyper.learning_rate, hyper.clip_norm).init(params)
-    return State(params, moments, key_batches, jnp.zeros((), jnp.int32))
+    return State(params, moments, key_batches, jnp.zeros((), jnp.int32), refuge.start(params))
 
 
 def episode_cost(
@@ -79,23 +80,13 @@ def update(problem: Problem) -> Update:
     config, policy = problem.config, problem.policy
     devices = [group.devices for group in problem.train.groups]
     batches = shares(problem, config.ds.batch_pairs)
-    fresh = recombiner(problem)
 
-    def weighted_cost(params, episode, price):
-        cost = episode_cost(params, policy, episode, price, config, soft=True)
-        return (cost * episode.weight).sum(), episode.weight.sum()
-
-    def gradient(shared, episode):
-        params, price, key = shared
-        episode = fresh(key, episode)
-        (cost, weight), grads = jax.value_and_grad(weighted_cost, has_aux=True)(params, episode, price)
-        return cost, weight, grads
+    gradient = partial(_gradient, policy, config)
 
     def step(episodes, hyper, price, state, _):
-        key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), 1)
         sums = [
             placement.sum_blocks(
-                gradient, (state.params, price, jax.random.fold_in(key, g)), episode, devices[g],
+                gradient, (state.params, price), episode, devices[g],
                 chosen_blocks(state.key, state.step, g, batches[g]),
             )
             for g, episode in enumerate(episodes)
@@ -106,16 +97,33 @@ def update(problem: Problem) -> Update:
             *(_per_pair(part, episode, mass) for part, episode in zip(sums, episodes, strict=True)),
         )
         rate = cosine(hyper.learning_rate, hyper.final_learning_rate, state.step / config.train.updates)
+        rate *= refuge.share(state.refuge, (state.step + 1) / config.train.updates)
         moves, moments = adam(rate, hyper.clip_norm).update(grads, state.moments)
-        state = State(optax.apply_updates(state.params, moves), moments, state.key, state.step + 1)
+        params = optax.apply_updates(state.params, moves)
+        state = state.replace(params=params, moments=moments, step=state.step + 1)
         return state, {"loss": cost, "gradient_norm": optax.tree.norm(grads), "learning_rate": rate}
 
     def chunk(state, hyper, price, episodes):
         one = partial(step, episodes, hyper, price)
-        state, metrics = lax.scan(one, state, length=config.train.evaluate_every)
-        return state, jax.tree.map(jnp.mean, metrics)
+        new, metrics = lax.scan(one, state, length=config.train.evaluate_every)
+        params, moments, safe = refuge.go_on(
+            state.refuge, price, state.params, new.params, new.moments, metrics["loss"]
+        )
+        new = new.replace(params=params, moments=moments, refuge=safe)
+        return new, jax.tree.map(refuge.finite_mean, metrics)
 
     return chunk
+
+
+def _gradient(policy: Policy, config: Config, shared: tuple[Any, Prices], episode: Episode) -> Any:
+    """(cost, weight) of a block, summed over its pairs, and the gradient of that cost."""
+
+    def weighted_cost(params: Any, price: Prices) -> tuple[Array, Array]:
+        cost = episode_cost(params, policy, episode, price, config, soft=True)
+        return (cost * episode.weight).sum(), episode.weight.sum()
+
+    (cost, weight), grads = jax.value_and_grad(weighted_cost, has_aux=True)(*shared)
+    return cost, weight, grads
 
 
 def _per_pair(sums: tuple[Array, Array, Any], episode: Episode, mass: Array) -> tuple[Array, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from invrl.demand.features import over_interval
+from invrl.demand.panel import Panel
 from invrl.demand.quantiles import Z_NODES
 from invrl.demand.smoothing import VARIANTS
+from invrl.errors import InvrlError, nearest
 from invrl.simulator import Episode, Observation
 
 PLAIN = ("forecast", "short", "long", "mean", "shrunk")
@@ -62,3 +65,24 @@ def narrowed(episode: Episode, forecast: Array) -> Episode:
     """An episode `with_forecasts`, of them only the forecast of that number [] and the quantiles."""
     chosen = jnp.take(episode.features, forecast[None], axis=1)
     return episode.replace(features=jnp.concatenate([chosen, episode.features[:, -QUANTILES:]], 1))
+
+
+SEARCH = "search"
+"""In place of a forecast: the best one."""
+
+
+def check_own(panel: Panel, stop: int, wanted: str) -> None:
+    """Refuse own forecasts that no training day has seen, and names that are none."""
+    for name, values in panel.forecasts.items():
+        if name in (SEARCH, *METHODS):
+            hint = "rename its column, model or file"
+            raise InvrlError(f"own forecast `{name}` has the name of one that invrl makes", hint=hint)
+        if np.isnan(values[:stop]).all():
+            last = panel.dates[stop - 1]
+            raise InvrlError(
+                f"forecast `{name}` begins after the training days, which end on {last}",
+                hint="make forecasts as of earlier days, too; or fewer split.test_days",
+            )
+    known = (SEARCH, *METHODS, *panel.forecasts)
+    if wanted not in known:
+        raise InvrlError(f"baseline.forecast: no choice {wanted!r}", hint=nearest(wanted, known))

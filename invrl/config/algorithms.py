@@ -34,10 +34,6 @@ class DS:
     """The backward pass is cut to so many times what a unit of stock can be worth; 0 leaves it unbounded."""
     batch_pairs: Pairs = 2048
     """Pairs per gradient step; rounded to whole blocks."""
-    recombine: bool = False
-    """Draw each cycle's demand from a random training pair (independent days, pairs alike)."""
-    copies: Times = 1
-    """Recombined copies of each pair in an update; nothing without `recombine`."""
 
 
 @dataclass(frozen=True)

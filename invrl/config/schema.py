@@ -132,6 +132,19 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
+class Recombine:
+    """More training trajectories, put together from blocks of days of those there are."""
+
+    by: Literal["off", "pairs", "time", "residuals"] = "off"
+    """Whose days: those of other pairs (pairs of one law, independent blocks), other days of the pair, or its
+    own errors of a forecast by the day before, summed up again."""
+    copies: Annotated[int, ABOVE_0] = 100
+    """New pairs for each training pair; they take its place."""
+    block: Annotated[int, "days"] = 0
+    """Days that stay together; 0: a review period. Whole weeks keep the days of the week."""
+
+
+@dataclass(frozen=True)
 class Features:
     """What the network sees beside the inventory."""
 
@@ -236,6 +249,7 @@ class Config:
     data: Data = field(default_factory=Data)
     supply: Supply = field(default_factory=Supply)
     split: Split = field(default_factory=Split)
+    recombine: Recombine = field(default_factory=Recombine)
     features: Features = field(default_factory=Features)
     objective: Objective = field(default_factory=Objective)
     network: Network = field(default_factory=Network)

@@ -52,6 +52,12 @@ def filled(panel: Panel, training: slice) -> np.ndarray:
     return np.where(known, panel.demand, np.maximum(panel.demand, recent)).astype(np.float32)
 
 
+def seen(panel: Panel, training: slice) -> np.ndarray | None:
+    """What features see of demand where it is not all of it (`filled`); None where it is."""
+    found = filled(panel, training)
+    return None if found is panel.demand else found
+
+
 def cumulative(x: np.ndarray) -> np.ndarray:
     """[T+1, N] sums of the days before each."""
     return np.concatenate([np.zeros_like(x[:1], np.float64), np.cumsum(x, 0, dtype=np.float64)])

@@ -186,6 +186,7 @@ def _rival_objectives(facts: Facts, name: str) -> dict[str, float]:
 
 
 def _on_training(experiment: Experiment, rule: Rule, shared: object, own: np.ndarray | None) -> float:
+    experiment = experiment.as_it_was
     dataset = experiment.train
     mine = None if own is None else own[:, dataset.pairs]
     found = make_simulate(rule, experiment.config)(shared, dataset, mine)

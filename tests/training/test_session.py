@@ -196,7 +196,7 @@ def test_a_checkpoint_of_another_form_is_refused(finished: directory.Run, tmp_pa
 
 
 def test_divergence_ends_with_code_3_and_the_last_checkpoint_whole(tmp_path: Path) -> None:
-    experiment, run = begin(tmp_path, "ds.learning_rate=1e30", "ds.final_learning_rate=1e30")
+    experiment, run = begin(tmp_path, "algo=ppo", "ppo.learning_rate=1e30")
     with pytest.raises(InvrlError, match="diverged") as caught:
         session.train(experiment, run, ignore)
     assert caught.value.exit_code == 3

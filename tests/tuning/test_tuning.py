@@ -153,8 +153,8 @@ def test_a_run_in_a_lane_is_the_run_alone(algo: str) -> None:
 
 def test_lanes_do_not_care_about_their_neighbours() -> None:
     """A run that diverges leaves the others bit for bit as they are without it."""
-    good = [replace(config(), seed=s) for s in range(3)]
-    bad = config("ds.learning_rate=1e30")
+    good = [replace(config("algo=ppo"), seed=s) for s in range(3)]
+    bad = config("algo=ppo", "ppo.learning_rate=1e30")
     without = trained([Job(c) for c in good])
     between = trained([Job(c) for c in [good[0], bad, good[1], good[2]]])
     assert "update" in between[1].diverged and between[1].score == math.inf
@@ -288,8 +288,9 @@ def test_halving_prunes_the_worse_half(tmp_path: Path) -> None:
 
 
 def test_a_study_where_all_diverge(tmp_path: Path) -> None:
-    wild = space.space_of({"ds.learning_rate": "log 1e29 1e30"})
-    found = study.open_study(tmp_path / "s", study.Plan(config(), wild, "random", 0, PANEL.fingerprint()))
+    wild = space.space_of({"ppo.learning_rate": "log 1e29 1e30"})
+    plain = config("algo=ppo")
+    found = study.open_study(tmp_path / "s", study.Plan(plain, wild, "random", 0, PANEL.fingerprint()))
     with pytest.raises(InvrlError, match="every configuration diverged") as caught:
         conduct(found, 2, 1)
     assert caught.value.exit_code == 3
