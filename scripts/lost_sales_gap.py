@@ -10,14 +10,12 @@ far below that of the plain mean.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
+from lost_sales_optimum import Exact, exact
 
-GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / "lost_sales_optima.csv"
 BURN_IN = 200
 
 
@@ -64,10 +62,10 @@ def long_run_cost(run, days: int, pairs: int, seed: int, pack: float) -> tuple[f
     experiment = Experiment(long, session.source_panel(long.data), session.load_normaliser(run))
     rule, shared, _ = session.restore(run, experiment)
     cost = rules.make_simulate(rule, long)(shared, experiment.test)["cost"]
-    numbers = np.array([[known["capped_S"]], [known["capped_r"]]], np.float32).repeat(pairs, axis=1)
+    numbers = np.array([[known.capped_S], [known.capped_r]], np.float32).repeat(pairs, axis=1)
     capped = rules.make_simulate(_capped_rule(), long)(None, experiment.test, numbers)["cost"]
     difference = cost - capped
-    return known["capped"] + difference.mean(), difference.std() / np.sqrt(pairs), known["optimal"]
+    return known.capped + difference.mean(), difference.std() / np.sqrt(pairs), known.optimal
 
 
 def _capped_rule():
@@ -83,19 +81,11 @@ def _capped_rule():
     return Rule(act)
 
 
-def _known(config) -> dict[str, float]:
-    """The row of the exact table for this demand, lead time and penalty (h = 1, mean 5)."""
-    lead_time = config.data.options.get("lead_time", 4)
-    law = config.data.options.get("distribution", "poisson")
-    with GOLDEN.open() as file:
-        for row in csv.DictReader(file):
-            if row["demand"] != law:
-                continue
-            if int(row["L"]) == lead_time and float(row["p"]) == config.objective.penalty:
-                return {name: float(row[name]) for name in ("optimal", "capped", "capped_S", "capped_r")}
-    raise SystemExit(
-        f"no exact figure for {law} demand, lead time {lead_time}, penalty {config.objective.penalty}"
-    )
+def _known(config) -> Exact:
+    """The exact figures for the demand, lead time and penalty of a run (h = 1)."""
+    options = config.data.options
+    law, mean = options.get("distribution", "poisson"), float(options.get("mean", 5.0))
+    return exact(law, mean, int(options.get("lead_time", 4)), config.objective.penalty)
 
 
 if __name__ == "__main__":

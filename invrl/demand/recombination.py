@@ -10,13 +10,15 @@ overfitting to the idiosyncrasies of trajectories). New trajectories of the same
     residuals   the pair's errors of a forecast by the day before (AR(1), least squares), drawn anew and
                 summed up again: for demand that depends on the day before
 
-All columns of a day move together, so that nothing known of a day contradicts its demand. Only training
-reads what is made here; nothing of it lies behind the training days.
+The columns of a day move together, so that nothing known of a day contradicts its demand. Regressors that a
+panel brings are drawn apart: they look back, and blocks are independent; beside its own demand they would
+give away which day it is. Only training reads what is made here; nothing of it lies behind the training days.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from invrl.demand.panel import Panel
 from invrl.demand.splits import Part
 from invrl.errors import InvrlError
 
-DYNAMIC = ("demand", "ahead", "after", "regressors", "in_stock", "open")
+DYNAMIC = ("demand", "ahead", "after", "in_stock", "open", "regressors")
 """Fields of a panel with a value for each day, which move with it."""
 ALIKE = ("static", "lead_time", "review_period", "first_review", "price", "mean_demand", "initial_stock")
 """Fields in which pairs that lend each other days must be equal."""
@@ -55,13 +57,16 @@ def recombined(
         )
     if config.by == "residuals":
         if weighs and panel.regressors is not None:
-            hint = "they belong to demand as it was: recombine.by=pairs or time moves them along"
+            hint = "they look back on demand as it was: take recombine.by=pairs or time"
             raise InvrlError("recombine.by=residuals: the policy weighs regressors of the data", hint=hint)
         return _from_residuals(panel, part, stands_for, rng), stands_for
-    day, pair = _sources(panel, part, config, stands_for, rng)
     if config.by == "pairs":
         _refuse_unlike(panel, part.pairs)
-    moved = {name: _moved(getattr(panel, name), day, pair) for name in DYNAMIC}
+    draw = partial(_sources, panel, part, config, stands_for, rng)
+    day, pair = draw()
+    moved = {name: _moved(getattr(panel, name), day, pair) for name in DYNAMIC if name != "regressors"}
+    if panel.regressors is not None:
+        moved["regressors"] = _moved(panel.regressors, *draw())
     return replace(_until(panel, part.stop).take(stands_for), **moved), stands_for
 
 
