@@ -69,11 +69,6 @@ class Experiment:
         """Prices -> by what incumbents did best with them; filled by `scoring.incumbents`."""
         return {}
 
-    @cached_property
-    def simulations(self) -> dict[str, Any]:
-        """Incumbent -> its compiled simulation; filled by `scoring.results`."""
-        return {}
-
     def known_days(self, name: str) -> slice:
         """The days from which policies may know the mean of a part's pairs.
 

@@ -1,4 +1,4 @@
-"""Two CPU devices, so that sharding is exercised, and programs compiled once; set before jax starts."""
+"""Two CPU devices, so that sharding is exercised; programs compiled once, and fast. Set before jax starts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+# compiling is most of what the tests take, and their programs are small: half of it is optimisation
 os.environ["XLA_FLAGS"] = (
-    f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2".strip()
+    f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
+    " --xla_force_host_platform_device_count=2".strip()
 )
 
 os.environ.setdefault(

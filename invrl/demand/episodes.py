@@ -63,11 +63,11 @@ class Dataset(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What the compiled builder must know as constants."""
+    """What the builder must know; constants of its program, but for the first three where they are traced."""
 
-    start: int
-    measure: int
-    stop: int
+    start: Any
+    measure: Any
+    stop: Any
     cycles: int
     period: int
     slots: int
@@ -185,16 +185,20 @@ def _group(
 ) -> Group:
     """The group of columns [blocks, ..., B]; `index` [blocks, B] is a place in `members`, -1 is padding."""
     columns = columns._replace(weight=np.where(index >= 0, columns.weight, np.float32(0)))
-    episode = _build(placement.put(columns, devices), window, supply, config, devices)
+    when = np.array([window.start, window.measure, window.stop], np.int32)
+    shape = window._replace(start=0, measure=0, stop=0)  # parts as long as each other share one program
+    episode = _build(placement.put(columns, devices), when, shape, supply, config, devices)
     position = np.where(index >= 0, members[np.maximum(index, 0)] if members.size else -1, -1)
     return Group(episode, position, devices)
 
 
 @partial(jax.jit, static_argnames=("window", "supply", "config", "devices"))
-def _build(blocks: Columns, window: Window, supply: Supply, config: Features, devices: int) -> Episode:
-    return placement.map_blocks(
-        lambda _, block: build_episode(block, window, supply, config), None, blocks, devices
-    )
+def _build(
+    blocks: Columns, when: Array, window: Window, supply: Supply, config: Features, devices: int
+) -> Episode:
+    """`when` is the window's start, measure and stop, which it holds none of."""
+    block = lambda when, columns: build_episode(columns, Window._make((*when, *window[3:])), supply, config)
+    return placement.map_blocks(block, when, blocks, devices)
 
 
 def build_episode(columns: Columns, window: Window, supply: Supply, config: Features) -> Episode:

@@ -8,6 +8,7 @@ days of each pair.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from typing import NamedTuple
 
@@ -102,7 +103,7 @@ def features(
         far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
     else:
         rate, near, far = _of_the_year(known, review, lead_time, period, calendar, config)
-    groups = {
+    groups: dict[str, Callable[[], list[Array] | Array]] = {
         "recent": lambda: [short / rate, long / rate, _yesterday(known.demand, review) / rate,
                            _trailing_sd(known.demand, review, config.long) / rate],
         "yesterday": lambda: [_yesterday(known.demand, review) / rate],
@@ -112,11 +113,13 @@ def features(
         "coming": lambda: list(_mean_ahead(known.ahead, review, lead_time + period)),
         "supply": lambda: _supply(known, lead_time, period, review),
         "static": lambda: [jnp.broadcast_to(row, review.shape) for row in known.static],
-        "smoothed": lambda: [row / rate for row in _smoothed(known, review)],
-        "quantiles": lambda: [row / rate for row in _quantiles(known, lead_time, period, review)],
+        "smoothed": lambda: _smoothed(known, review) / rate[:, None],
+        "quantiles": lambda: _quantiles(known, lead_time, period, review) / rate[:, None],
     }  # fmt: skip
-    rows = [row for name in config.groups for row in groups[name]()]
-    stacked = jnp.stack(rows, 1) if rows else jnp.zeros((review.shape[0], 0, review.shape[1]))
+    made = [groups[name]() for name in config.groups]
+    blocks = [rows if isinstance(rows, Array) else jnp.stack(rows, 1) for rows in made if len(rows)]
+    nothing = jnp.zeros((review.shape[0], 0, review.shape[1]))
+    stacked = jnp.concatenate(blocks, 1) if blocks else nothing
     return stacked, jnp.stack([short, long, near, far], 1) * known.scale, rate * known.scale
 
 
@@ -209,17 +212,18 @@ def forecast(sums: Array, day: Array, ahead: Array, length: Array) -> Array:
     """
     level = trailing_mean(sums, day, 7 * WEEKS)
     whole, rest = length // 7, length % 7
-    offset = ahead % 7
-    weeks = [_past_week(sums, day, offset, rest, level, k) for k in range(1, WEEKS + 1)]
+    weeks = _past_weeks(sums, day, ahead % 7, rest, level)
     return (whole * 7 * level + sum(weeks) / WEEKS) / length
 
 
-def _past_week(sums: Array, day: Array, offset: Array, rest: Array, level: Array, k: int) -> Array:
-    """Demand of the days `offset .. offset + rest` of the week k weeks ago, wrapping within it."""
-    week = day - 7 * k
-    split = jnp.minimum(offset + rest, 7)
-    direct = _read(sums, week + split) - _read(sums, week + offset)
-    wrapped = _read(sums, week + jnp.maximum(offset + rest - 7, 0)) - _read(sums, week)
+def _past_weeks(sums: Array, day: Array, offset: Array, rest: Array, level: Array) -> Array:
+    """[W, C, B] demand of the days `offset .. offset + rest` of each past week, wrapping within it."""
+    week = day - 7 * jnp.arange(1, WEEKS + 1)[:, None, None]
+    end = offset + rest
+    edges = [jnp.minimum(end, 7), offset, jnp.maximum(end - 7, 0), jnp.zeros_like(end)]
+    days = week[:, None] + jnp.stack([jnp.broadcast_to(x, day.shape) for x in edges])  # [W, 4, C, B]
+    read = _read(sums, days.reshape(-1, day.shape[1])).reshape(days.shape)  # at once: compiled faster
+    direct, wrapped = read[:, 0] - read[:, 1], read[:, 2] - read[:, 3]
     return jnp.where(week >= 0, direct + wrapped, rest * level)
 
 
@@ -249,10 +253,12 @@ def _supply(known: Known, lead_time: Array, period: int, review: Array) -> list[
     return [lead_time / 7.0, jnp.full(review.shape, period / 7.0), *constant]
 
 
-def _smoothed(known: Known, review: Array) -> list[Array]:
+def _smoothed(known: Known, review: Array) -> Array:
+    """[C, V, B]"""
     return smoothed(known.demand, known.spread / known.scale, review)
 
 
-def _quantiles(known: Known, lead_time: Array, period: int, review: Array) -> list[Array]:
+def _quantiles(known: Known, lead_time: Array, period: int, review: Array) -> Array:
+    """[C, Q, B]"""
     length = lead_time[0].astype(jnp.int32) + period
     return interval_quantiles(known.demand, known.spread / known.scale, review, length, lead_time + period)

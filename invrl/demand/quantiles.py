@@ -21,8 +21,8 @@ CREDIBLE = 2.0
 
 def interval_quantiles(
     demand: Array, spread: Array, review: Array, length: Array, protection: Array
-) -> list[Array]:
-    """[C, B] per node of `Z_NODES`: what demand over a protection interval exceeds so rarely.
+) -> Array:
+    """[C, Q, B] per node of `Z_NODES`: what demand over a protection interval exceeds so rarely.
 
     In multiples of the scale. A pair with little past is drawn to the normal quantile.
 
@@ -44,13 +44,12 @@ def interval_quantiles(
     nothing = jnp.full((min(WINDOWS, len(sums)), demand.shape[1]), jnp.inf, demand.dtype)
     _, found = lax.scan(morning, nothing, jnp.arange(len(sums)))  # [T + 1, Q, B]
     past = jnp.clip(review - length + 1, 0, WINDOWS) / length
-    trust = past / (past + CREDIBLE)
-    rows = []
-    for k, z in enumerate(Z_NODES):
-        own = jnp.take_along_axis(found[:, k], review, axis=0) * protection / length
-        normal = jnp.maximum(protection + z * spread * jnp.sqrt(protection), 0.0)
-        rows.append(trust * own + (1 - trust) * normal)
-    return rows
+    trust = (past / (past + CREDIBLE))[:, None]
+    days = protection[:, None]
+    own = jnp.take_along_axis(found, review[:, None], axis=0) * days / length
+    z = jnp.array(Z_NODES, demand.dtype)[:, None]
+    normal = jnp.maximum(days + z * spread * jnp.sqrt(days), 0.0)
+    return trust * own + (1 - trust) * normal
 
 
 def _ending(sums: Array, day: Array, length: Array) -> Array:

@@ -84,8 +84,8 @@ VARIANTS = tuple((name, constant) for name, method in METHODS.items() for consta
 """The rows of `smoothed`."""
 
 
-def smoothed(demand: Array, spread: Array, review: Array) -> list[Array]:
-    """[C, B] expected demand a day of each of `VARIANTS`, in multiples of the scale.
+def smoothed(demand: Array, spread: Array, review: Array) -> Array:
+    """[C, V, B] expected demand a day of each of `VARIANTS`, in multiples of the scale.
 
     Args:
         demand: [T, B] in multiples of the scale.
@@ -93,16 +93,18 @@ def smoothed(demand: Array, spread: Array, review: Array) -> list[Array]:
         review: [C, B] day of each review, at most T: the days before it are known.
     """
     share = 1.0 / (1.0 + spread**2)
-    return [row for method in METHODS.values() for row in _rows(method, demand, share, review)]
+    methods = list(METHODS.values())
+    constants = [jnp.array(method.constants, demand.dtype)[:, None] for method in methods]
 
+    def expected(states: list[State]) -> Array:
+        rows = [m.expects(state, a) for m, state, a in zip(methods, states, constants, strict=True)]
+        return jnp.concatenate(rows)
 
-def _rows(method: Method, demand: Array, share: Array, review: Array) -> list[Array]:
-    constants = jnp.array(method.constants, demand.dtype)[:, None]
+    def day(states: list[State], today: Array) -> tuple[list[State], Array]:
+        after = [m.step(state, today, a) for m, state, a in zip(methods, states, constants, strict=True)]
+        return after, expected(states)
 
-    def day(state: State, today: Array) -> tuple[State, Array]:
-        return method.step(state, today, constants), method.expects(state, constants)
-
-    start = method.start(jnp.broadcast_to(share, (len(constants), share.size)))
+    start = [m.start(jnp.broadcast_to(share, (len(m.constants), share.size))) for m in methods]
     last, mornings = lax.scan(day, start, demand)
-    mornings = jnp.concatenate([mornings, method.expects(last, constants)[None]])  # [T + 1, A, B]
-    return [jnp.take_along_axis(mornings[:, k], review, axis=0) for k in range(len(constants))]
+    mornings = jnp.concatenate([mornings, expected(last)[None]])  # [T + 1, V, B]
+    return jnp.take_along_axis(mornings, review[:, None], axis=0)

@@ -19,7 +19,7 @@ To add a form: one function, one `Head`, one line in `registry.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -103,6 +103,7 @@ def as_units(aim: Array, seen: Observation, unit: float) -> Array:
     return floor_at_zero(aim * unit * seen.review_period)
 
 
+@lru_cache(32)
 def with_unit(head: Head, unit: float) -> Head:
     """The form with the unit of the data, where it has one."""
     return head if head.unit is None else head._replace(unit=unit, order=partial(as_units, unit=unit))

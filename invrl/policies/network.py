@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -92,8 +93,9 @@ def network_input(seen: Observation) -> Array:
     return jnp.concatenate([seen.features, seen.inventory / (seen.demand_rate * seen.protection)])
 
 
+@lru_cache(32)
 def make_policy(config: Network, head: Head, features: int, slots: int) -> Policy:
-    """The policy of one network and one head.
+    """The policy of one network and one head; equal ones are the same, so that they are compiled once.
 
     Args:
         features: F, rows of `Observation.features`.

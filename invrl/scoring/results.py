@@ -121,12 +121,8 @@ def strongest(experiment: Experiment, policies: dict[str, Measures]) -> str | No
 
 
 def _simulate(experiment: Experiment, name: str) -> Simulate:
-    """An incumbent's simulation, made once: each new one would be traced and compiled again."""
-    made = experiment.simulations
-    if name not in made:
-        rule = classical(registry.get("baseline", name), experiment.config)
-        made[name] = make_simulate(rule, experiment.config)
-    return made[name]
+    rule = classical(registry.get("baseline", name), experiment.config)
+    return make_simulate(rule, experiment.config)
 
 
 def score_baseline(

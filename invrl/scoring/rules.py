@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from invrl.baselines.contract import Baseline
-from invrl.config.schema import Config
+from invrl.config.schema import Config, Objective
 from invrl.demand.episodes import Dataset
 from invrl.demand.pieces import Pieces
 from invrl.devices import placement
@@ -27,22 +27,32 @@ class Rule(NamedTuple):
     prepare: Callable[[Episode], Episode] = lambda episode: episode
 
 
+PROGRAMS = 32
+"""Compiled policies that are kept: equal ones, which are one and the same, are compiled once."""
+
+
+@lru_cache(PROGRAMS)
 def learned(policy: Policy) -> Rule:
     return Rule(lambda params, own, seen: policy.act(params, seen))
 
 
 def classical(baseline: Baseline, config: Config) -> Rule:
+    return _classical(baseline, config.supply.unmet, config.objective)
+
+
+@lru_cache(PROGRAMS)
+def _classical(baseline: Baseline, unmet: str, objective: Objective) -> Rule:
     def act(_: Any, own: Any, seen: Observation) -> Action:
         order = baseline.decide(own, seen)
         return Action(order, (seen.position + order)[None])
 
-    return Rule(act, lambda episode: baseline.prepare(episode, config.supply.unmet, config.objective))
+    return Rule(act, lambda episode: baseline.prepare(episode, unmet, objective))
 
 
 Simulate = Callable[..., dict[str, np.ndarray]]
 
 
-def make_run(rule: Rule, config: Config) -> Callable[[Any, Episode, Any, int], Totals]:
+def make_run(rule: Rule, unmet: str) -> Callable[[Any, Episode, Any, int], Totals]:
     """(shared, episode, own, devices) -> sums [blocks, B] of a group; traceable."""
 
     def run(shared: Any, episode: Episode, own: Any, devices: int) -> Totals:
@@ -51,7 +61,7 @@ def make_run(rule: Rule, config: Config) -> Callable[[Any, Episode, Any, int], T
 
             tally = partial(totals, scale=episode.scale, whole=episode.whole)
             act = lambda seen, _: rule.act(shared, own, seen)
-            return rollout(act, rule.prepare(episode), tally, unmet=config.supply.unmet)[0]
+            return rollout(act, rule.prepare(episode), tally, unmet=unmet)[0]
 
         return placement.map_blocks(block, shared, (episode, own), devices)
 
@@ -83,7 +93,7 @@ def make_simulate(rule: Rule, config: Config) -> Simulate:
 
 def make_sums(rule: Rule, config: Config) -> Callable[..., list[Totals]]:
     """A function (shared, dataset, own=None) -> sums [blocks, B] of each group, compiled once per shape."""
-    run = jax.jit(make_run(rule, config), static_argnums=3)
+    run = _compiled(rule, config.supply.unmet)
 
     def sums(shared: Any, dataset: Dataset, own: np.ndarray | None = None) -> list[Totals]:
         return [
@@ -97,6 +107,11 @@ def make_sums(rule: Rule, config: Config) -> Callable[..., list[Totals]]:
         ]
 
     return sums
+
+
+@lru_cache(PROGRAMS)
+def _compiled(rule: Rule, unmet: str) -> Callable[..., Totals]:
+    return jax.jit(make_run(rule, unmet), static_argnums=3)
 
 
 def measured(dataset: Dataset, results: list[Totals], config: Config) -> dict[str, np.ndarray]:

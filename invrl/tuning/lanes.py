@@ -78,7 +78,7 @@ def make_program(experiment: Experiment, width: int, devices: int) -> Program:
     """
     config, policy = experiment.config, experiment.policy
     update = registry.get("algorithm", config.algo).update(experiment.problem)
-    simulate = make_run(learned(policy), config)
+    simulate = make_run(learned(policy), config.supply.unmet)
 
     def one(lane: tuple[Any, Any, Prices], data: tuple[tuple[Episode, ...], ...]) -> tuple:
         state, metrics = update(*lane, data[0])

@@ -36,7 +36,7 @@ def expected(method: str, constant: float, demand: np.ndarray, spread: float) ->
 
 @pytest.mark.parametrize("k", range(len(VARIANTS)), ids=[f"{name}-{a}" for name, a in VARIANTS])
 def test_smoothing_by_the_textbook(k: int) -> None:
-    found = np.asarray(smoothed(jnp.asarray(DEMAND), jnp.asarray(SPREAD), jnp.asarray(REVIEW))[k])
+    found = np.asarray(smoothed(*(jnp.asarray(x) for x in (DEMAND, SPREAD, REVIEW)))[:, k])
     slow = [[expected(*VARIANTS[k], DEMAND[:t, i], SPREAD[i]) for i, t in enumerate(row)] for row in REVIEW]
     np.testing.assert_allclose(found, slow, rtol=1e-4)
 
@@ -46,7 +46,7 @@ def test_croston_forgets_nothing_where_nothing_sells_and_tsb_does() -> None:
     demand = np.zeros((200, 1), np.float32)
     demand[:100:4] = 2
     rows = smoothed(jnp.asarray(demand), jnp.ones(1), jnp.asarray([[100], [200]]))
-    of = dict(zip(VARIANTS, np.asarray(rows)[..., 0], strict=True))
+    of = dict(zip(VARIANTS, np.asarray(rows)[..., 0].T, strict=True))
     assert of["croston", 0.1][0] == of["croston", 0.1][1]
     assert of["tsb", 0.1][1] < 0.02 * of["tsb", 0.1][0]
 
@@ -59,7 +59,7 @@ def test_quantiles_of_past_intervals(windows: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(quantiles, "WINDOWS", windows)
     protection = np.broadcast_to(LENGTH + 1.0, REVIEW.shape)  # a day longer than usual
     found = interval_quantiles(*(jnp.asarray(x) for x in (DEMAND, SPREAD, REVIEW, LENGTH, protection)))
-    for z, row in zip(Z_NODES, np.asarray(found), strict=True):
+    for z, row in zip(Z_NODES, np.moveaxis(np.asarray(found), 1, 0), strict=True):
         slow = [[_quantile(z, i, t, windows) for i, t in enumerate(days)] for days in REVIEW]
         np.testing.assert_allclose(row, slow, rtol=1e-4, atol=1e-4)
 
