@@ -169,10 +169,14 @@ def _check_bounds(section: Any, prefix: str, errors: list[tuple[str, str]]) -> N
         errors += [(f"{key}: {known.refusal(number)}", f"such as `{key}=1`") for number in bad]
 
 
+GONE = {"ds.recombine": False, "ds.copies": 1}
+"""Keys of earlier versions, and the values at which they did nothing: configs of old runs hold them."""
+
+
 def build(tree: Mapping[str, Any]) -> Config:
     """A checked Config from nested tables; all errors are reported together."""
     errors: list[tuple[str, str]] = []
-    config = _struct(config_type(), tree, "", errors)
+    config = _struct(config_type(), _without_gone(tree), "", errors)
     if not errors:
         _check_bounds(config, "", errors)
         errors += [] if errors else limit_errors(config.supply)
@@ -181,6 +185,15 @@ def build(tree: Mapping[str, Any]) -> Config:
     if errors:
         raise InvrlError("\n       ".join(f"{message}; {hint}" for message, hint in errors))
     return config
+
+
+def _without_gone(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        section: {key: v for key, v in table.items() if GONE.get(f"{section}.{key}", ...) != v}
+        if isinstance(table, Mapping)
+        else table
+        for section, table in tree.items()
+    }
 
 
 def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[str, str]]) -> Any:

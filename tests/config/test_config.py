@@ -302,3 +302,12 @@ def test_words_about_the_data_hold_beside_data(tmp_path):
     assert (found.source, found.options) == ("lost-sales", {"mean": 5})
     with pytest.raises(InvrlError, match=r"both --data and data\.path"):
         load_config(None, ["data.path=g.csv"], data="lost-sales")
+
+
+def test_configs_of_old_runs_are_read_where_their_lost_keys_did_nothing() -> None:
+    tree = reading.to_tree(Config())
+    tree["ds"] |= reading.nested("recombine", False) | {"copies": 1}
+    assert reading.build(tree) == Config()
+    tree["ds"]["recombine"] = True
+    with pytest.raises(InvrlError, match=r"ds\.recombine: unknown key"):
+        reading.build(tree)
