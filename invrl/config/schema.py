@@ -124,6 +124,8 @@ GROUPS = {
     "today": "known-ahead columns on the review day",
     "coming": "known-ahead columns, mean over the protection interval",
     "supply": "lead time, review period, demand scale against the middle pair's, variability",
+    "level": "recent demand against the middle pair's",
+    "season": "season of the year: in the review period an order serves, and in four after it",
     "smoothed": "expected demand by exponential smoothing, Croston, SBA and TSB",
     "quantiles": "quantiles of the pair's own past demand over the protection interval",
     "static": "numeric attributes of the pair",
@@ -154,9 +156,10 @@ class Features:
     """Days of the short trailing mean."""
     long: Annotated[int, "days", ABOVE_0] = 28
     """Days of the long trailing mean."""
-    level: Literal["shrunk", "trailing", "mean"] = "shrunk"
+    level: Literal["shrunk", "discounted", "trailing", "mean"] = "shrunk"
     """The unit a policy thinks in: the long trailing mean, which follows demand as it drifts; the mean of
-    the training days (stationary demand); or the first drawn to the second as far as it is noise."""
+    the training days (stationary demand); or `shrunk`, the first drawn to the second as far as it is noise;
+    or `discounted`, exponential smoothing drawn to the mean of the days before."""
 
 
 @dataclass(frozen=True)

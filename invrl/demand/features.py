@@ -21,7 +21,7 @@ from invrl.config.schema import GROUPS, Features
 from invrl.demand.panel import Panel
 from invrl.demand.quantiles import interval_quantiles
 from invrl.demand.season import FURTHEST, coming, fit_season, laid_out
-from invrl.demand.smoothing import smoothed
+from invrl.demand.smoothing import discounted_sums, smoothed
 from invrl.demand.sums import cumulative
 from invrl.errors import InvrlError, nearest
 
@@ -98,11 +98,11 @@ def features(
     sums = cumulative(known.demand)
     short, long = (trailing_mean(sums, review, days) for days in (config.short, config.long))
     if calendar[1] == 7:
-        rate = _level(known, long, review, config)
+        rate = _level(known, known.demand, long, review, config)
         near = forecast(sums, review, jnp.zeros_like(lead_time), jnp.maximum(lead_time, 1))
-        far = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
+        far = after = forecast(sums, review, lead_time, jnp.full_like(lead_time, period))
     else:
-        rate, near, far = _of_the_year(known, review, lead_time, period, calendar, config)
+        rate, near, far, after = _of_the_year(known, review, lead_time, period, calendar, config)
     groups: dict[str, Callable[[], list[Array] | Array]] = {
         "recent": lambda: [short / rate, long / rate, _yesterday(known.demand, review) / rate,
                            _trailing_sd(known.demand, review, config.long) / rate],
@@ -112,6 +112,8 @@ def features(
         "today": lambda: list(_at(known.ahead, review)),
         "coming": lambda: list(_mean_ahead(known.ahead, review, lead_time + period)),
         "supply": lambda: _supply(known, lead_time, period, review),
+        "level": lambda: [jnp.log(rate * known.scale / known.typical) / 3.0],
+        "season": lambda: [jnp.log(far / rate), jnp.log(after / rate)],
         "static": lambda: [jnp.broadcast_to(row, review.shape) for row in known.static],
         "smoothed": lambda: _smoothed(known, review) / rate[:, None],
         "quantiles": lambda: _quantiles(known, lead_time, period, review) / rate[:, None],
@@ -123,8 +125,10 @@ def features(
     return stacked, jnp.stack([short, long, near, far], 1) * known.scale, rate * known.scale
 
 
-def _level(known: Known, trailing: Array, review: Array, config: Features) -> Array:
+def _level(known: Known, demand: Array, trailing: Array, review: Array, config: Features) -> Array:
     """[C, B] what demand has been lately, of the trailing mean: the unit that policies think in."""
+    if config.level == "discounted":
+        return discounted(known, demand, review, config.long)
     if config.level == "shrunk":
         return shrunk(known, trailing, review, config.long)
     return trailing if config.level == "trailing" else jnp.ones_like(trailing)
@@ -137,18 +141,24 @@ def _of_the_year(
     period: int,
     calendar: tuple[float, float],
     config: Features,
-) -> tuple[Array, Array, Array]:
-    """Demand rate, and forecasts until arrival and after it, [C, B] each: the level without the season of
-    the year, times the season of the days to come."""
+) -> tuple[Array, Array, Array, Array]:
+    """Demand rate, and forecasts until arrival, in the review period after it and behind that, [C, B] each:
+    the level without the season of the year, times the season of the days to come."""
     days = len(known.demand)
     index = jnp.ones(days + FURTHEST)
     if known.season is not None and known.season.size:
         index = laid_out(known.season, *calendar, days)
-    sums = cumulative(known.demand / index[:days, None])
-    level = _level(known, trailing_mean(sums, review, config.long), review, config)
+    demand = known.demand / index[:days, None]
+    trailing = trailing_mean(cumulative(demand), review, config.long)
+    level = _level(known, demand, trailing, review, config)
     near = level * coming(index, review, jnp.maximum(lead_time, 1))
     far = level * coming(index, review + lead_time, jnp.full_like(lead_time, period))
-    return level * coming(index, review, lead_time + period), near, far
+    after = level * coming(index, review + lead_time + period, jnp.full_like(lead_time, BEHIND * period))
+    return level * coming(index, review, lead_time + period), near, far, after
+
+
+BEHIND = 4
+"""Review periods after the one that an order serves, whose demand says how long stock that is left lasts."""
 
 
 DRIFT = 0.5
@@ -163,8 +173,32 @@ def shrunk(known: Known, trailing: Array, review: Array, days: int) -> Array:
     mean; where demand is rare or lumpy it is mostly noise.
     """
     seen = jnp.clip(review, 1, days)
-    prior = (known.spread / known.scale / DRIFT) ** 2
+    prior = _prior(known)
     return (seen * trailing + prior) / (seen + prior)
+
+
+def _prior(known: Known) -> Array:
+    """[B] days of its usual mean that count beside the last days of a pair."""
+    return (known.spread / known.scale / DRIFT) ** 2
+
+
+USUAL = 8
+"""Long windows that a pair's usual demand is the mean of."""
+
+
+def discounted(known: Known, demand: Array, review: Array, days: int) -> Array:
+    """[C, B] mean of the past, the last days most, drawn to the usual mean as far as it is noise.
+
+    Exponential smoothing whose weights say as much as a window of so many days does (memory: half of them).
+    Unlike `shrunk` it draws to the mean of the past alone: none of its training days knows later ones, so
+    what a policy learns of levels that return is so on later days, too.
+    """
+    decay = jnp.exp(-2.0 / days)
+    total = _read(discounted_sums(demand, decay), review)
+    weight = decay * (1 - decay**review) / (1 - decay)
+    usual = trailing_mean(cumulative(demand), review, USUAL * days)
+    prior = 1.0 + _prior(known)
+    return (total + prior * usual) / (weight + prior)
 
 
 USUAL_DAYS = 28

@@ -1,9 +1,10 @@
 """The season of the year, shared by all pairs, of panels of weeks or months.
 
-One index for each week (month) of the year: demand against its own level over half a year around it, over
-all pairs of the training days. It turns trailing demand into demand of the coming weeks. A year seen only
-once may be anything: below a year and a half there is none. (The season of the
-week, in daily panels, is each pair's own: `features.forecast`.)
+An index for each day that a week may begin on (each month): demand against its own level over half a year
+around it, over all pairs of the training days. Weeks of other years begin on other days: those that begin
+nearer count more, so a feast of one date moves between two weeks as it does in the calendar. It turns
+trailing demand into demand of the coming weeks. A year seen only once may be anything: below a year and a
+half there is none. (The season of the week, in daily panels, is each pair's own: `features.forecast`.)
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ TYPICAL = 0.2
 """Relative deviation from the level that a season is expected to have, before it is seen."""
 ROUNDS = 4
 """Of level and season in turn: each is measured without the other."""
+FINE = 7
+"""Places of the year in a step."""
 FURTHEST = 256
 """Days beyond the panel that the season is laid out for; lead time and review period are shorter."""
 
@@ -35,14 +38,21 @@ def fit_season(panel: Panel, pairs: np.ndarray, days: slice) -> np.ndarray:
     counts = np.ones(panel.demand.shape, bool) if known is None else known
     demand, counts = (x[days][:, pairs].astype(np.float64) for x in (panel.demand, counts))
     demand *= counts
-    size = int(np.ceil(cycle))
-    bins = ((timestep.phase(panel.start, panel.step) + np.arange(len(demand))) % cycle).astype(int)
-    season = np.ones(size)
+    phases = (timestep.phase(panel.start, panel.step) + np.arange(len(demand))) % cycle
+    near = _nearness(phases, cycle)
+    place, season = (phases * FINE).astype(int), np.ones(len(near))
     for _ in range(ROUNDS):
-        expected = counts * season[bins][:, None]
+        expected = counts * season[place][:, None]
         level = _centred(demand, int(cycle / 4)) / np.maximum(_centred(expected, int(cycle / 4)), 1e-9)
-        season = _shrunk(demand, counts * level, bins, size)
+        season = _shrunk(demand, counts * level, near)
+        season = np.maximum(season / season[place].mean(), 1e-3)
     return season.astype(np.float32)
+
+
+def _nearness(phases: np.ndarray, cycle: float) -> np.ndarray:
+    """[S, T] how much the steps count at each place of the year: 1 on their own, 0 from a step away on."""
+    apart = np.abs(np.arange(int(np.ceil(cycle)) * FINE)[:, None] / FINE - phases)
+    return np.maximum(1 - np.minimum(apart, cycle - apart), 0)
 
 
 def _centred(x: np.ndarray, half: int) -> np.ndarray:
@@ -52,21 +62,26 @@ def _centred(x: np.ndarray, half: int) -> np.ndarray:
     return sums[np.minimum(day + half + 1, len(x))] - sums[np.maximum(day - half, 0)]
 
 
-def _shrunk(demand: np.ndarray, level: np.ndarray, bins: np.ndarray, size: int) -> np.ndarray:
-    """[S] demand / level by bin, drawn to 1 as far as it is noise (credibility, Buhlmann 1967)."""
-    total, base, cells = (
-        np.bincount(bins, x.sum(1), minlength=size) for x in (demand, level, (level > 0).astype(float))
-    )
-    noise = ((demand - level)[level > 0] ** 2).mean() / max(level[level > 0].mean(), 1e-30) ** 2
-    trust = cells / (cells + noise / TYPICAL**2)
-    season = 1 + trust * (np.divide(total, base, out=np.ones(size), where=base > 0) - 1)
-    return np.maximum(season / season[bins].mean(), 1e-3)
+def _shrunk(demand: np.ndarray, level: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """[S] demand / level by place, drawn to 1 as far as it is noise (credibility, Buhlmann 1967).
+
+    A pair counts by its level L as 1 / (1 + L / mean L): in units as long as chance rules, in shares of its
+    own where it sells much, or a few such pairs would make the season of all.
+    """
+    cells = level > 0
+    weight = 1 / (1 + level / max(level[cells].mean(), 1e-30))
+    demand, level = weight * demand, weight * level
+    noise = ((demand - level)[cells] ** 2).mean() / max(level[cells].mean(), 1e-30) ** 2
+    total, base, count = (near @ x.sum(1) for x in (demand, level, cells))
+    trust = count / (count + noise / TYPICAL**2)
+    return 1 + trust * (np.divide(total, base, out=np.ones(len(near)), where=base > 0) - 1)
 
 
 def laid_out(season: Array, phase: float, cycle: float, days: int) -> Array:
     """[days + FURTHEST] the index of each day of a panel, and beyond."""
     day = jnp.arange(days + FURTHEST)
-    return season[((day + phase) % cycle).astype(int)]
+    fine = season.size // int(np.ceil(cycle))  # 1 in runs of before there were more
+    return season[((day + phase) % cycle * fine).astype(int)]
 
 
 def coming(index: Array, first: Array, length: Array) -> Array:

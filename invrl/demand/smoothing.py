@@ -108,3 +108,13 @@ def smoothed(demand: Array, spread: Array, review: Array) -> Array:
     last, mornings = lax.scan(day, start, demand)
     mornings = jnp.concatenate([mornings, expected(last)[None]])  # [T + 1, V, B]
     return jnp.take_along_axis(mornings, review[:, None], axis=0)
+
+
+def discounted_sums(demand: Array, decay: Array) -> Array:
+    """[T + 1, B] sums of the days before each morning, that of k days ago times decay^k."""
+
+    def day(total: Array, today: Array) -> tuple[Array, Array]:
+        return decay * (total + today), total
+
+    last, mornings = lax.scan(day, jnp.zeros_like(demand[0]), demand)
+    return jnp.concatenate([mornings, last[None]])

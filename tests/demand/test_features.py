@@ -25,7 +25,7 @@ LEAD_TIME = np.array([0, 2, 5, 9])
 REVIEWS = np.arange(0, 57, PERIOD)[:, None] + np.array([0, 0, 1, 2])  # [C, N]
 ROWS = {
     "recent": 4, "yesterday": 1, "forecast": 2, "calendar": 2, "today": 2, "coming": 2, "supply": 4,
-    "static": 1, "smoothed": len(VARIANTS), "quantiles": len(Z_NODES),
+    "level": 1, "season": 2, "static": 1, "smoothed": len(VARIANTS), "quantiles": len(Z_NODES),
 }  # fmt: skip
 """Rows of each group, with two columns known ahead and one static."""
 
@@ -165,6 +165,49 @@ def test_the_shrunk_rate_lies_between_the_trailing_mean_and_the_mean() -> None:
     np.testing.assert_allclose(found, LEVEL, rtol=1e-4)
 
 
+DISCOUNTED = Features(level="discounted", long=5)
+
+
+def test_the_discounted_rate_weighs_the_last_days_most_and_the_mean_of_the_past() -> None:
+    """By hand: weights exp(-2 / 5) a day, and 1 + (cv / 0.5)^2 days of the mean of 40 days."""
+    at, lead_time = known(), np.broadcast_to(LEAD_TIME, REVIEWS.shape)
+    rate = np.asarray(compute(at, REVIEWS, lead_time, DISCOUNTED)[2]) / at.scale
+    for c, i in ((0, 0), (3, 1), (18, 3)):
+        t, past = REVIEWS[c, i], np.asarray(at.demand)[: REVIEWS[c, i], i]
+        weight = np.exp(-0.4 * np.arange(t, 0, -1))
+        prior = 1 + float(at.spread[i] / at.scale[i] / 0.5) ** 2
+        expected = (weight @ past + prior * trailing(np.asarray(at.demand)[:, i], t, 40)) / (
+            weight.sum() + prior
+        )
+        np.testing.assert_allclose(rate[c, i], expected, rtol=1e-4)
+    steady = at._replace(demand=jnp.ones_like(at.demand))
+    np.testing.assert_allclose(
+        compute(steady, REVIEWS, lead_time, DISCOUNTED)[2], at.scale + 0 * rate, rtol=1e-5
+    )
+
+
+def test_the_level_is_told_from_the_middle_pair() -> None:
+    found = group("level", TRAILING, known()._replace(typical=2.0))
+    np.testing.assert_allclose(
+        found[:, 0], np.log(LEVEL * np.asarray(known().scale) / 2.0) / 3.0, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_the_season_says_how_demand_goes_on_behind_the_interval() -> None:
+    """By hand: the index of the review period, and of four after it, against that of the whole interval."""
+    index = 1 + 0.5 * np.sin(np.arange(200))
+    at = known()._replace(season=jnp.asarray(index[:12], jnp.float32))  # months
+    lead_time = np.broadcast_to(LEAD_TIME, REVIEWS.shape)
+    rows = features(at, REVIEWS, lead_time, PERIOD, (0.0, 12.0), Features(groups=("season",)))[0]
+    year = np.tile(index[:12], 20)
+    for c, i in ((0, 0), (7, 2), (18, 3)):
+        t, lead = REVIEWS[c, i], LEAD_TIME[i]
+        rate = year[t : t + lead + PERIOD].mean()
+        for row, first, days in ((0, lead, PERIOD), (1, lead + PERIOD, 4 * PERIOD)):
+            mean = year[t + first : t + first + days].mean()
+            np.testing.assert_allclose(rows[c, row, i], np.log(mean / rate), rtol=1e-3, atol=1e-5)
+
+
 def test_regressors_and_level_are_units_a_day() -> None:
     lead_time = np.broadcast_to(LEAD_TIME, REVIEWS.shape)
     _, regressors, level = compute(known(), REVIEWS, lead_time, TRAILING)
@@ -196,17 +239,19 @@ def test_unknown_group_is_refused_with_a_guess() -> None:
 # ---- nothing looks ahead ------------------------------------------------------------------
 
 
-def all_rows(at: Known) -> list[np.ndarray]:
+def all_rows(at: Known, level: Any = "shrunk") -> list[np.ndarray]:
     lead_time = np.broadcast_to(LEAD_TIME, REVIEWS.shape)
-    return [np.asarray(x) for x in compute(at, REVIEWS, lead_time, Features(groups=tuple(ROWS)))]
+    return [np.asarray(x) for x in compute(at, REVIEWS, lead_time, Features(groups=tuple(ROWS), level=level))]
 
 
+@pytest.mark.parametrize("level", ["shrunk", "discounted"])
 @pytest.mark.parametrize("today", [1, 20, 41])
-def test_demand_of_today_and_later_changes_no_feature(today: int) -> None:
+def test_demand_of_today_and_later_changes_no_feature(today: int, level: str) -> None:
     at = known()
     changed = np.array(at.demand)
     changed[today:] = 1000.0 * (1 + np.arange(DAYS - today))[:, None]
-    for before, after in zip(all_rows(at), all_rows(at._replace(demand=jnp.asarray(changed))), strict=True):
+    other = at._replace(demand=jnp.asarray(changed))
+    for before, after in zip(all_rows(at, level), all_rows(other, level), strict=True):
         decided = np.broadcast_to(
             (today >= REVIEWS).reshape(*REVIEWS.shape[:1], *[1] * (before.ndim - 2), -1), before.shape
         )
