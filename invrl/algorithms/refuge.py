@@ -31,7 +31,7 @@ class Refuge(struct.PyTreeNode):
 
 
 def start(params: Any) -> Refuge:
-    nothing = jnp.full((), jnp.nan)
+    nothing = jnp.full((), jnp.nan, jnp.float32)  # of a type, as after a chunk: else that is compiled twice
     return Refuge(params, nothing, Prices(*(nothing for _ in Prices._fields)), jnp.ones(()))
 
 
