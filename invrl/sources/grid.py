@@ -185,11 +185,25 @@ def _gap(table: Columns, grid: Grid, ordered: np.ndarray) -> InvrlError:
     )
     hint = timestep.spoken(hint, grid.step)
     apart = int(np.gcd.reduce(np.diff(np.sort(own)))) if len(own) > 2 else 1
+    odd = _off_weeks(grid)
     if apart > 1:
         text += f"; its rows are {apart} {grid.step}s apart, those of others are not"
+        hint = f"are there two time steps in the file? sum to one; or, if they are {grid.step}s, {hint}"
+    elif odd is not None:
+        text += f"; most rows are of one weekday, {table.file.place(odd)} is not"
+        hint = "are these weeks? mend that date, or sum all rows to one time step"
     if cells > SPARSE * rows:
         hint = f"is a date wrong? the rows are of {grid.start} to {grid.date(grid.days - 1)}"
     return table.file.fail(text, hint=hint)
+
+
+def _off_weeks(grid: Grid) -> int | None:
+    """The first row that is of another weekday than most; None where no weekday has most of the rows."""
+    if grid.step != "day" or grid.days < 3 * 7:
+        return None
+    rows = np.bincount(grid.day % 7)
+    odd = grid.day % 7 != rows.argmax()
+    return int(odd.argmax()) if odd.any() and 2 * rows.max() > len(grid.day) else None
 
 
 def _date(day: int) -> Any:

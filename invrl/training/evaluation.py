@@ -51,7 +51,7 @@ def evaluate(
     trace_file: Path | None,
     config: Config | None = None,
     asked: bool = False,
-    stock: Callable[[Panel, bool], np.ndarray] | None = None,
+    stock: Callable[[Panel, bool, int], np.ndarray] | None = None,
 ) -> list[dict[str, Any]]:
     """Table rows of a run's policy on one part of its data, or of other data.
 
@@ -62,8 +62,8 @@ def evaluate(
         trace_file: where to write every day of every pair, or None.
         config: the run's, with other data (`elsewhere`); None takes the run's own.
         asked: other data than the run's were asked for.
-        stock: (panel, backlog) -> [L+1, N] units on hand and due at the start of the part, which then has no
-            days to run in; None: by the config's rule.
+        stock: (panel, backlog, first day) -> [L+1, N] units on hand and due as the part starts, which then
+            has no days to run in; None: by the config's rule.
 
     Raises:
         InvrlError: the data changed since the run ended, and no other data were asked for.
@@ -82,7 +82,9 @@ def evaluate(
         )
     if stock is not None:
         backlog = experiment.config.supply.unmet == "backlog"
-        experiment = experiment.begun_with(stock(experiment.panel, backlog), split)
+        experiment = experiment.begun_with(
+            stock(experiment.panel, backlog, experiment.parts[split].measure), split
+        )
     rule, shared, own = restore(run, experiment)
     if trace_file:
         trace.write(trace.trace(experiment, rule, shared, own, split), trace_file)

@@ -139,7 +139,10 @@ def test_a_part_of_the_data_begins_with_recorded_stock(shop: Any) -> None:
             "split.validation_days=16",
         ],
     )
-    stock = partial(recorded, folder / "state.csv", {})
+    header, *rows = (folder / "state.csv").read_text().split()
+    dated = [f"date,{header}", *(f"{START + 7 * WEEKS},{row}" for row in rows)]  # of the part's first week
+    (folder / "dated.csv").write_text("\n".join(dated) + "\n")
+    stock = partial(recorded, folder / "dated.csv", {})
     (row, *_) = evaluation.evaluate(run, "test", None, None, config, True, stock)
     played = play.play([run], play.Request(folder / "later.csv", folder / "state.csv"))
     measured = PAIRS * (LATER - 2)
