@@ -129,16 +129,13 @@ def bytes_per_pair(panel: Panel, part: Part, normaliser: Normaliser, config: Fea
 def episode_shapes(
     panel: Panel, part: Part, normaliser: Normaliser, config: Features
 ) -> tuple[Columns, Episode]:
-    """One pair's columns, and the shapes of its episode, of the part's shortest review period."""
+    """A block of one pair: its columns, and shapes of its episode, of the part's shortest review period."""
     assert panel.review_period is not None  # with_supply
     one = part.pairs[:1]
     nothing = np.ones(panel.pairs, np.float32)
-    columns = jax.tree.map(
-        lambda x: x[0], columns_of(panel, one[None], normaliser, nothing, nothing, nothing)
-    )
+    columns = columns_of(panel, one[None], normaliser, nothing, nothing, nothing)
     window = _window(panel, part, one, int(panel.review_period[part.pairs].min()))
-    build = partial(build_episode, window=window, supply=Supply(), config=config)
-    return columns, jax.eval_shape(build, columns)
+    return columns, _build.eval_shape(columns, *_movable(window), Supply(), config, 1)
 
 
 def _refuse_unmeasured(panel: Panel, part: Part, pairs: np.ndarray, groups: list[Group]) -> None:
@@ -185,11 +182,14 @@ def _group(
 ) -> Group:
     """The group of columns [blocks, ..., B]; `index` [blocks, B] is a place in `members`, -1 is padding."""
     columns = columns._replace(weight=np.where(index >= 0, columns.weight, np.float32(0)))
-    when = np.array([window.start, window.measure, window.stop], np.int32)
-    shape = window._replace(start=0, measure=0, stop=0)  # parts as long as each other share one program
-    episode = _build(placement.put(columns, devices), when, shape, supply, config, devices)
+    episode = _build(placement.put(columns, devices), *_movable(window), supply, config, devices)
     position = np.where(index >= 0, members[np.maximum(index, 0)] if members.size else -1, -1)
     return Group(episode, position, devices)
+
+
+def _movable(window: Window) -> tuple[np.ndarray, Window]:
+    """What of a window is traced, and what not: parts as long as each other share one program."""
+    return np.array(window[:3], np.int32), window._replace(start=0, measure=0, stop=0)
 
 
 @partial(jax.jit, static_argnames=("window", "supply", "config", "devices"))

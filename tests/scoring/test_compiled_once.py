@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from builders import make_config, make_experiment, poisson_panel
 
 from invrl import registry
@@ -18,6 +19,18 @@ def test_parts_of_one_length_are_built_by_one_program() -> None:
     for name in ("validation", "test"):
         assert experiment.dataset(name).groups[0].episode.measured.any()
     assert episodes._build._cache_size() == built
+
+
+def test_shapes_of_equal_parts_are_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command asks for them, of every part, before it builds any."""
+    traced = []
+    build = episodes.build_episode
+    monkeypatch.setattr(episodes, "build_episode", lambda *given: traced.append(0) or build(*given))
+    for _ in range(2):
+        experiment = make_experiment(poisson_panel(67, 5), *WORDS)
+        assert experiment.policy and experiment.bytes_per_pair("train")
+        assert experiment.bytes_per_pair("validation") == experiment.bytes_per_pair("test")
+    assert len(traced) == 2
 
 
 def test_equal_policies_are_one_program_and_others_are_not() -> None:
