@@ -54,7 +54,7 @@ class Experiment:
         self.features = features_of(config)
         self.devices = devices
         self.panel = with_forecasts(with_supply(panel, config.supply), config.data)
-        parts = parts or split(panel.pairs, panel.days, config.split)
+        parts = parts or split(panel.pairs, panel.days, config.split, panel.by_sku)
         self.parts: dict[str, Part] = {name: _measurable(self.panel, part) for name, part in parts.items()}
         train = self.parts["train"]
         self.training_days = slice(0, train.stop)
@@ -121,6 +121,8 @@ class Experiment:
         """[N] weight of each pair of the panel; the mean is 1."""
         kind = self.config.evaluation.weights
         sales, _ = scale_of(self.panel, self.training_days)
+        if self.panel.mean_demand is None:  # who sold nothing counts as the typical pair, but not in sales
+            sales = np.where(self.panel.demand[self.training_days].any(0), sales, 0)
         weight = {"equal": np.ones_like(sales), "sales": sales}.get(kind)
         column = {"value": self.panel.price, "panel": self.panel.weight}.get(kind)
         if weight is None:

@@ -150,3 +150,11 @@ SMALL = (
     "baseline.distribution=normal", "ddpg.hidden=[8]", "ddpg.gradient_steps=2", "ddpg.minibatch=16",
     "ddpg.critic_warmup=4", "ppo.hidden=[8]", "ppo.epochs=1", "ppo.minibatch=64",
 )  # fmt: skip
+
+
+def held(experiment: Experiment, part: str, name: str) -> np.ndarray:
+    """A field of a part's episodes, of all pairs: [N, ...]."""
+    groups = getattr(experiment, part).groups
+    return experiment.train.gather(
+        [np.moveaxis(np.asarray(getattr(g.episode, name)), -1, 1) for g in groups]
+    )[0]

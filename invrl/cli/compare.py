@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Format, Json, Out, emit, render, say
+from invrl.cli.console import Format, Json, Out, emit, render, say, tell
 from invrl.cli.options import Plugin
 from invrl.errors import InvrlError
 
@@ -76,17 +76,17 @@ def _print(result: Any, format: str) -> None:
         if format == "table":
             emit(rows, title=title)
         else:
-            print(f"{title}\n{render(rows, format)}\n")
+            tell(f"{title}\n{render(rows, format)}\n")
     title = f"{result.split}: {result.pairs:,} pairs, {result.demand} demand\n{said(result.objective)}"
     if format == "table":
         emit(comparison.absolute_rows(result), title=title)
     else:
-        print(f"{title}\n{render(comparison.absolute_rows(result), format)}")
+        tell(f"{title}\n{render(comparison.absolute_rows(result), format)}")
     found = {cell.name: totals.totals(cell.values, result.sample) for cell in result.cells}
     if format == "table":
         emit(totals.rows(found), title=totals.TITLE)
     else:
-        print(f"\n{totals.TITLE}\n{render(totals.rows(found), format)}")
+        tell(f"\n{totals.TITLE}\n{render(totals.rows(found), format)}")
     say("± half a 95 % interval of the paired difference; * it excludes 0; cells chosen on validation")
     say(COVERS_SEEDS)
     if result.strongest and result.strongest != result.reference:

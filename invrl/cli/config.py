@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Format, Json, Out, emit, say
+from invrl.cli.console import Format, Json, Out, emit, say, tell
 from invrl.cli.options import AlgoName, Overrides, Plugin, RegName
 from invrl.config import reading
 from invrl.config.sections import explained
@@ -56,9 +56,9 @@ def show(
 ) -> None:
     """Print the resolved config as TOML: every key and its value."""
     if explain is not None:
-        print("\n\n".join(map(_told, explained(explain))))
+        tell("\n\n".join(map(_told, explained(explain))))
         return
-    print(to_toml(reading.load(config, overrides or (), algo=algo, reg=reg)), end="")
+    tell(to_toml(reading.load(config, overrides or (), algo=algo, reg=reg)).rstrip("\n"))
 
 
 def _told(setting: dict[str, Any]) -> str:

@@ -61,6 +61,18 @@ def _inert(text: str, style: str = "") -> Any:
     return Text(text.translate(CONTROL), style)
 
 
+def tell(text: str) -> None:
+    """Text on stdout, in which control characters do nothing."""
+    print(text.translate(CONTROL))
+
+
+def escaped(text: str) -> str:
+    """A name within rich markup: neither its brackets nor its control characters do anything."""
+    from rich.markup import escape
+
+    return escape(text.translate(CONTROL))
+
+
 def fail(error: InvrlError) -> None:
     """`error:` one sentence, a blank line, `hint:` one action."""
     print(f"error: {error.message.translate(CONTROL)}", file=sys.stderr)
@@ -96,7 +108,7 @@ def emit(
         return
     text = render(rows, "markdown" if format == "table" else format, payload)
     if out is None:
-        print(text)
+        tell(text)
         return
     if out.exists():
         raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
@@ -134,7 +146,7 @@ def cell(value: Any) -> str:
     """One cell as text: four significant digits for numbers, `-` for none."""
     if value is None or isinstance(value, float) and math.isnan(value):
         return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("\n", "\\n")
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], title: str) -> None:

@@ -159,9 +159,10 @@ def _data(target: str, config: str | None, words: list[str] | None, is_file: boo
     """The `[data]` settings for a file or a source; bare KEY=VALUE words belong to either."""
     from invrl.config.reading import load
     from invrl.config.schema import Data
+    from invrl.tables.many import is_there
 
     if not is_file and target not in DRAWN:
-        if not Path(target).exists() and Path(target).suffix not in SUFFIXES:
+        if not is_there(target) and Path(target).suffix not in SUFFIXES:
             raise InvrlError(f"no file and no source `{target}`", hint=nearest(target, DRAWN))
         is_file = True
     settings = vars(Data()) if is_file else {}

@@ -42,13 +42,13 @@ def figures(description: Description) -> list[dict[str, Any]]:
 def print_picture(description: Description, title: str) -> None:
     """Print the description for a planner, 80 columns wide."""
     from rich.console import Console
-    from rich.markup import escape
 
+    from invrl.cli.console import escaped
     from invrl.demand.timestep import spoken
 
     step = description["step"]
     console = Console(highlight=False)
-    console.print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
+    console.print(f"[bold]{escaped(title)}[/bold]", soft_wrap=True)
     for line in _size(description):
         console.print(spoken(line, step))
     parts = (_demand, _velocity, _week, _supply, _columns, _examples)
@@ -81,7 +81,7 @@ def _demand(d: Description) -> Table:
 
 
 def _demand_notes(d: Description) -> list[str]:
-    from rich.markup import escape
+    from invrl.cli.console import escaped
 
     demand = d["demand"]
     notes = [
@@ -96,7 +96,7 @@ def _demand_notes(d: Description) -> list[str]:
     if demand["pairs_without"]:
         notes.append(f"  [yellow]{count(demand['pairs_without'], 'pair')} without any demand[/yellow]")
     if demand["untrained"]["pairs"]:
-        notes.append(f"  [yellow]{escape(without_training(**demand['untrained']))}[/yellow]")
+        notes.append(f"  [yellow]{escaped(without_training(**demand['untrained']))}[/yellow]")
     return notes
 
 
@@ -136,26 +136,25 @@ def _supply(d: Description) -> Table:
 
 
 def _columns(d: Description) -> Table:
-    from rich.markup import escape
+    from invrl.cli.console import escaped
 
     table = _table("Columns", "", justify="left")
     labels = {"ahead": "known ahead", "after": "known after", "static": "per pair"}
     for kind, label in labels.items():
         if d["columns"][kind]:
-            table.add_row(f"  {label}", escape(", ".join(d["columns"][kind])))
+            table.add_row(f"  {label}", escaped(", ".join(d["columns"][kind])))
     return table
 
 
 def _examples(d: Description) -> Table:
-    from rich.markup import escape
-
+    from invrl.cli.console import escaped
     from invrl.demand.describe import sparkline
 
     table = _table("Pairs", "", "a day", "", justify="left")
     distinct = {row["pair"]: (name, row) for name, row in reversed(d["examples"].items())}
     for name, row in reversed(distinct.values()):
         pair = row["pair"] if len(row["pair"]) <= PAIR_WIDTH else row["pair"][: PAIR_WIDTH - 1] + "…"
-        table.add_row(f"  {name}", escape(pair), number(row["mean"]), sparkline(row["demand"], SPARK_WIDTH))
+        table.add_row(f"  {name}", escaped(pair), number(row["mean"]), sparkline(row["demand"], SPARK_WIDTH))
     return table
 
 

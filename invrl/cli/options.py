@@ -173,7 +173,9 @@ def with_data(data: Data, name: str) -> Data:
     if name in registry.SOURCES:
         same = data.source == name
         return data if same else Data(source=name)
-    if not Path(name).exists():
+    from invrl.tables.many import is_there
+
+    if not is_there(name):
         raise InvrlError(
             f"no file or source `{name}`", hint=f"a path, or one of {', '.join(registry.SOURCES)}"
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Json, emit, say
+from invrl.cli.console import Json, emit, say, tell
 from invrl.cli.options import DATA, OUTPUT, DataName, Plugin, StateColumn, columns_of
 from invrl.errors import InvrlError
 
@@ -105,7 +105,7 @@ def recommend(
     if json:
         emit([], json_flag=True, payload=payload)
     elif explain is not None:
-        print("\n".join(payload["explain"]["text"]))
+        tell("\n".join(payload["explain"]["text"]))
 
 
 def _summary(found: dict[str, Any]) -> None:

@@ -19,7 +19,8 @@ class Data:
     source: str = "retail"
     """A name in the registry's SOURCES; `file` reads `path`."""
     path: str = ""
-    """CSV or Parquet file (source `file`); relative to the working directory."""
+    """CSV or Parquet file (source `file`), or a folder or pattern (`sales-*.csv`) of files read as one;
+    relative to the working directory."""
     options: dict[str, Any] = field(default_factory=dict)
     """Arguments of the source, such as `pairs`, `days`, `seed`."""
     columns: dict[str, str] = field(default_factory=dict)

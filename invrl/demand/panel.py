@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -114,6 +115,16 @@ class Panel:
         """[N] str, `sku@warehouse`, for messages and file rows."""
         return np.char.add(np.char.add(self.sku.astype(str), "@"), self.warehouse.astype(str))
 
+    @property
+    def by_warehouse(self) -> np.ndarray:
+        """[N] int, the pairs by warehouse, then SKU; supply is drawn in this order, whatever the rows' is."""
+        return np.lexsort((_places(self.sku), _places(self.warehouse)))
+
+    @property
+    def by_sku(self) -> np.ndarray:
+        """[N] int, the pairs by SKU, then warehouse; the pairs of each part are drawn in this order."""
+        return np.lexsort((_places(self.warehouse), _places(self.sku)))
+
     def missing_forecasts(self) -> tuple[np.datetime64, float]:
         """The first day with some own forecast, and the share of pair-days that lack one."""
         missing = np.mean([np.isnan(x) for x in self.forecasts.values()], axis=(0, 2))  # [T]
@@ -146,6 +157,13 @@ class Panel:
                 else:
                     digest.update(str(column).encode())
         return digest.hexdigest()[:16]
+
+
+def _places(names: np.ndarray) -> np.ndarray:
+    """[N] int, the place of each name among the sorted ones; `S2` comes before `S10`."""
+    words, number = np.unique(names.astype(str), return_inverse=True)
+    keys = [(re.sub(r"\d+", lambda found: found[0].zfill(20), word), word) for word in words.tolist()]
+    return np.argsort(sorted(range(len(keys)), key=keys.__getitem__))[number]
 
 
 def _bytes(column: np.ndarray) -> bytes:

@@ -22,8 +22,11 @@ class Part(NamedTuple):
     judged: bool = True  # every pair must have a day to be measured on
 
 
-def split(pairs: int, days: int, config: Split) -> dict[str, Part]:
+def split(pairs: int, days: int, config: Split, ranked: np.ndarray | None = None) -> dict[str, Part]:
     """The three parts.
+
+    Args:
+        ranked: [pairs] int, the pairs by name, in whose order they are drawn; None for the panel's own.
 
     days   all pairs; train, then validation, then test days
     pairs  disjoint pairs; all days
@@ -45,7 +48,10 @@ def split(pairs: int, days: int, config: Split) -> dict[str, Part]:
         )
     held_out = config.test_pairs if config.by == "pairs" else 0
     sizes = _lengths("pair", pairs, config.train_pairs, config.validation_pairs, held_out)
-    order = np.random.default_rng(config.seed).permutation(pairs) if config.shuffle else everyone
+    order = everyone
+    if config.shuffle:
+        drawn = np.random.default_rng(config.seed).permutation(pairs)
+        order = drawn if ranked is None else ranked[drawn]
     first, second, third = np.split(order[: sum(sizes)], np.cumsum(sizes)[:2])
     if config.by == "pairs":
         span = (config.history_days, config.history_days, days)

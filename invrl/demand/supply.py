@@ -15,14 +15,19 @@ from invrl.simulator import Episode
 
 
 def with_supply(panel: Panel, supply: Supply) -> Panel:
-    """The panel with lead_time [N] or [T, N], review_period [N], first_review [N] filled in."""
-    rng = np.random.default_rng(supply.seed)
-    lead_time = _ruled("lead_time", panel.lead_time, supply.lead_time, panel.pairs, rng, 0)
-    review_period = _ruled("review_period", panel.review_period, supply.review_period, panel.pairs, rng, 1)
+    """The panel with lead_time [N] or [T, N], review_period [N], first_review [N] filled in.
+
+    What a rule draws for a pair depends on its place among the sorted names, not among the rows of a file.
+    """
+    ranked = panel.by_warehouse
+    first, second, third = (np.random.default_rng([supply.seed, k] if k else supply.seed) for k in range(3))
+    lead_time = _ruled("lead_time", panel.lead_time, supply.lead_time, ranked, first, 0)
+    review_period = _ruled("review_period", panel.review_period, supply.review_period, ranked, second, 1)
     if panel.first_review is None and supply.first_review == "spread":
-        first_review = rng.integers(0, review_period)
+        first_review = np.empty_like(review_period)
+        first_review[ranked] = third.integers(0, review_period[ranked])
     else:
-        first_review = _ruled("first_review", panel.first_review, supply.first_review, panel.pairs, rng, 0)
+        first_review = _ruled("first_review", panel.first_review, supply.first_review, ranked, third, 0)
     if lead_time.max() > MAX_LEAD_TIME:
         raise InvrlError(f"a lead time of {lead_time.max()} days", hint=f"at most {MAX_LEAD_TIME} days")
     return replace(panel, lead_time=lead_time, review_period=review_period, first_review=first_review)
@@ -79,9 +84,13 @@ MAX_LEAD_TIME = 120
 
 
 def _ruled(
-    name: str, own: np.ndarray | None, rule: str, pairs: int, rng: np.random.Generator, low: int
+    name: str, own: np.ndarray | None, rule: str, ranked: np.ndarray, rng: np.random.Generator, low: int
 ) -> np.ndarray:
-    return draw(name, rule, pairs, rng, low) if own is None else own.astype(np.int32)
+    if own is not None:
+        return own.astype(np.int32)
+    values = np.empty(len(ranked), np.int32)
+    values[ranked] = draw(name, rule, len(ranked), rng, low)
+    return values
 
 
 def draw(name: str, rule: str, pairs: int, rng: np.random.Generator, low: int) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 from invrl.errors import InvrlError
 from invrl.pilot.columns import flags, load, per_unit, shares, start_days, unit_days
 from invrl.tables.columns import Columns
+from invrl.tables.whole import guarded, whole_file
 
 NEVER = np.iinfo(np.int64).max
 """Start day of a control unit."""
@@ -129,11 +130,15 @@ def write_table(table: PilotTable, path: Path) -> None:
     found = {name: values for name, values in columns.items() if values is not None}
     starts = ["" if start == NEVER else date(start) for start in table.start]
     days = {day: date(day) for day in np.unique(table.day)}
-    with path.open("x", newline="") as file:
+    if path.exists():
+        raise FileExistsError(17, "File exists", str(path))
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["unit", "date", "treatment_date", *found])
         for unit, day, *values in zip(table.unit, table.day, *found.values(), strict=True):
-            out.writerow([table.names[unit], days[day], starts[unit], *(f"{x:g}" for x in values)])
+            out.writerow(
+                [guarded(str(table.names[unit])), days[day], starts[unit], *(f"{x:g}" for x in values)]
+            )
 
 
 def read_table(

@@ -113,7 +113,7 @@ def play(runs: Sequence[Run], request: Request) -> Game:
         known = replace(known, initial_stock=stock)
     known = known if known.ahead and request.sales else coming(known)
     everyone = np.arange(panel.pairs)
-    parts = split(panel.pairs, panel.days, config.split)
+    parts = split(panel.pairs, panel.days, config.split, panel.by_sku)
     parts |= {"test": Part(everyone, panel.days, panel.days, known.days, judged=False)}
     experiment = Experiment(config, known, load_normaliser(first), parts=parts)
     rules = {run.name: restore(run, experiment) for run in runs}

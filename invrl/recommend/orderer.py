@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from invrl.policies.heads import Head, aim, with_forecasts, with_unit
 from invrl.policies.network import Policy, make_policy
 from invrl.recommend.catalogue import Catalogue
 from invrl.runs import checkpoints
+from invrl.runs.arrays import read_arrays
 from invrl.runs.directory import Run
 from invrl.scoring.rules import Rule, classical, learned
 from invrl.simulator import Observation
@@ -114,12 +114,9 @@ def _width(run: Run) -> int:
 
 def _stored(run: Run) -> dict[str, np.ndarray]:
     try:
-        with np.load(run.best, allow_pickle=False) as file:
-            return dict(file)
+        return read_arrays(run.best)
     except FileNotFoundError:
         raise InvrlError(f"{run.name} is not trained yet", hint=f"invrl resume {run.path}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise InvrlError(f"{run.best} is damaged: {error}", hint="train again, or use another run") from None
 
 
 def _feature_rows(config: Config, catalogue: Catalogue) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax
 import numpy as np
 
 from invrl.errors import InvrlError
+from invrl.runs.arrays import read_arrays
 from invrl.tables.whole import whole_file
 
 
@@ -27,12 +27,9 @@ def load(path: Path, like: Any) -> Any:
         InvrlError: no such file, a truncated one, or arrays of other names or shapes.
     """
     try:
-        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(path)
     except FileNotFoundError:
         raise InvrlError(f"no checkpoint {path}", hint="`invrl runs ls` lists the runs") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise InvrlError(f"{path} is damaged: {error}", hint="train again, or use another run") from None
     named = _named(like)
     names = {name for name, _ in named}
     odd = sorted(names ^ set(arrays))
@@ -44,8 +41,7 @@ def load(path: Path, like: Any) -> Any:
 
 def shapes(path: Path, like: Any) -> Any:
     """`like` with each array's last axis as long as the file has it; the pairs of another panel, say."""
-    with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
-        known = {name: file[name].shape for name in file.files}
+    known = {name: array.shape for name, array in read_arrays(path).items()}
 
     def wide(name: str, leaf: Any) -> Any:
         shape = known.get(name, ())

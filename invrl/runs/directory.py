@@ -35,10 +35,17 @@ from invrl.config.schema import Config
 from invrl.config.toml import to_toml
 from invrl.errors import InvrlError, nearest
 from invrl.runs import strict
+from invrl.runs.arrays import read_arrays
 from invrl.runs.writing import append_line, checked_name
 from invrl.tables.whole import whole_file, write_text
 
 SCHEMA = 1
+NEEDED = {
+    "results.json": ("policy", "splits", "data_fingerprint", "stockout_price"),
+    "manifest.json": ("data_fingerprint", "argv", "started"),
+}
+"""What other code reads of these files without asking."""
+AGAIN = "copy the run again, or use another"
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,13 @@ class Run:
         if not path.exists():
             return {}
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InvrlError(f"{path} is damaged: {error}") from None
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise InvrlError(f"{path} is damaged: {error}", hint=AGAIN) from None
+        lacking = [key for key in NEEDED.get(name, ()) if not isinstance(found, dict) or key not in found]
+        if lacking or not isinstance(found, dict):
+            raise InvrlError(f"{path} lacks `{', '.join(lacking)}`: invrl did not write it so", hint=AGAIN)
+        return found
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file of the run, whole or not at all."""
@@ -128,8 +139,7 @@ class Run:
             raise InvrlError(
                 f"{self.name} has no results on {split}", hint=f"invrl evaluate {self.path} --split {split}"
             )
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        return read_arrays(path)
 
 
 def _old_hint(hint: str) -> str:
@@ -143,8 +153,14 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The records of a log, one JSON object a line; a line cut off by a kill is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        found = [json.loads(line) for line in lines if line.endswith("\n")]
+    except (ValueError, RecursionError) as error:
+        raise InvrlError(f"{path} is damaged: {error}", hint=AGAIN) from None
+    if not all(isinstance(one, dict) for one in found):
+        raise InvrlError(f"{path} is damaged: a line is no record", hint=AGAIN)
+    return found
 
 
 def create(out: Path, name: str, config: Config, manifest: dict[str, Any]) -> Run:

@@ -18,8 +18,13 @@ def only_writer(path: Path) -> Iterator[None]:
     """Hold a directory while writing in it; the lock goes with the process, however it ends.
 
     Raises:
-        InvrlError: another process holds it.
+        InvrlError: another process holds it, or a link in it leads elsewhere.
     """
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            if os.path.islink(os.path.join(folder, name)):
+                text = f"{os.path.join(folder, name)} is a link: nothing is written through it"
+                raise InvrlError(text, hint="put the file itself there")
     handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

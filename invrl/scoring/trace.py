@@ -16,6 +16,8 @@ from invrl.experiment import Experiment
 from invrl.metrics import settled
 from invrl.scoring.rules import Rule, own_blocks
 from invrl.simulator import Day, in_packs, rollout
+from invrl.tables.chunks import new_table
+from invrl.tables.open import pyarrow
 
 Columns = dict[str, np.ndarray]
 
@@ -110,13 +112,6 @@ def refuse_existing(path: Path) -> None:
 def write(columns: Columns, path: Path) -> None:
     """Write the rows to a new Parquet or CSV file."""
     refuse_existing(path)
-    try:
-        import pyarrow as pa
-        from pyarrow import csv, parquet
-    except ImportError:
-        raise InvrlError("--trace needs pyarrow", hint="pip install pyarrow") from None
-    table = pa.table({name: pa.array(column) for name, column in columns.items()})
-    if path.suffix == ".csv":
-        csv.write_csv(table, path)
-    else:
-        parquet.write_table(table, path, compression="zstd")
+    arrow = pyarrow()
+    with new_table(path) as append:
+        append(arrow.table({name: arrow.array(column) for name, column in columns.items()}))

@@ -23,6 +23,7 @@ from invrl.sources.long import MASKS, OPTIONAL, REAL, REGRESSORS, WHOLE, Roles, 
 from invrl.sources.wide import day_columns, is_wide, read_wide, wide_names
 from invrl.tables.columns import Columns
 from invrl.tables.dates import one_day
+from invrl.tables.many import open_tables
 from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
 from invrl.tables.whole import guarded_table, whole_file
 
@@ -55,7 +56,7 @@ def read_panel(
     from `write_panel` says itself what its columns are; the arguments add to that, or overrule it.
 
     Args:
-        path: file; what it holds decides its format.
+        path: file, folder or pattern (`sales-*.csv`); what a file holds decides its format.
         columns: our name -> the file's name, such as `{"demand": "qty"}`.
         ahead, after, static: feature columns, as in `Panel`.
         knowledge: what the demand column is, as in `Panel`; `known` gives way to the file's own word.
@@ -72,7 +73,7 @@ def read_panel(
     """
     if gaps not in GAPS:
         raise InvrlError(f"no way `{gaps}` to take gaps", hint=nearest(gaps, GAPS))
-    file = open_table(path, encoding)
+    file = open_tables(path, encoding)
     roles = _roles(file, {"ahead": ahead, "after": after, "static": static}, knowledge, gaps, date_format)
     roles = replace(roles, step=step)
     named = columns or {}
@@ -91,13 +92,14 @@ def read_panel(
         )
     if not 0 < pairs < panel.pairs:
         return panel
-    return panel.take(np.sort(np.random.default_rng(0).choice(panel.pairs, pairs, replace=False)))
+    drawn = np.random.default_rng(0).choice(panel.pairs, pairs, replace=False)
+    return panel.take(np.sort(panel.by_warehouse[drawn]))
 
 
 def is_undated(path: str | Path, data: Any) -> bool:
     """Does nothing say when the days of a wide file are?"""
-    file = open_table(path, str(data.options.get("encoding", "utf-8")))
-    told = data.options.get("start") or file.path.with_name("calendar.csv").exists()
+    file = open_tables(path, str(data.options.get("encoding", "utf-8")))
+    told = data.options.get("start") or _calendar(file).exists()
     return is_wide(file) and not told
 
 
@@ -107,7 +109,7 @@ def unread_columns(path: str | Path, data: Any) -> list[str]:
     Args:
         data: the `[data]` settings.
     """
-    file = open_table(path, str(data.options.get("encoding", "utf-8")))
+    file = open_tables(path, str(data.options.get("encoding", "utf-8")))
     roles = _roles(file, {"ahead": data.ahead, "after": data.after, "static": data.static}, "known", "error")
     if data.options.get("sum_lines"):
         read = {str(data.columns.get(ours, ours)) for ours in (*KEYS, "warehouse")}
@@ -139,7 +141,7 @@ def _roles(
 
 def _start(file: TableFile, given: str) -> np.datetime64:
     """The date of `d_1`: as given, as the calendar beside the file has it, or the first day of 2024."""
-    calendar = file.path.with_name("calendar.csv")
+    calendar = _calendar(file)
     if given or not calendar.exists():
         return _day(given or "2024-01-01")
     beside = open_table(calendar)
@@ -151,6 +153,10 @@ def _start(file: TableFile, given: str) -> np.datetime64:
     if not first.size:
         raise beside.fail("it does not say when d_1 is", hint="`data.options.start=DAY`")
     return np.datetime64(int(table.days("date")[first[0]]), "D")
+
+
+def _calendar(file: TableFile) -> Path:
+    return (*file.parts, file)[0].path.with_name("calendar.csv")
 
 
 def _day(text: str) -> np.datetime64:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class TableFile:
         notes: what `write_panel` left in the schema, such as `{"ahead": ["promo"]}`.
         delimiter: between CSV cells; empty for Parquet.
         encoding: of CSV text.
+        parts: the files whose rows follow each other, where there are several.
+        rows: of each of them, once read.
     """
 
     path: Path
@@ -39,14 +42,29 @@ class TableFile:
     notes: dict[str, Any] = field(default_factory=dict)
     delimiter: str = ""
     encoding: str = "utf-8"
+    parts: tuple[TableFile, ...] = ()
+    rows: list[int] = field(default_factory=list)
 
     def fail(self, text: str, hint: str = "", row: int | None = None) -> InvrlError:
         """The error about this file, or about one data row of it (counted from 0)."""
-        place = str(self.path) if row is None else f"{self.path} {self.place(row)}"
-        return InvrlError(f"{place}: {text}", hint=hint)
+        if row is None:
+            return InvrlError(f"{self.path}: {text}", hint=hint)
+        part, row = self._part(row)
+        return InvrlError(f"{part.path} {part.place(row)}: {text}", hint=hint)
+
+    def _part(self, row: int) -> tuple[TableFile, int]:
+        """The file of a row, and which row of that file it is."""
+        if not self.parts:
+            return self, row
+        ends = list(itertools.accumulate(self.rows))
+        number = bisect.bisect_right(ends, row)
+        return self.parts[number], row - (ends[number] - self.rows[number])
 
     def place(self, row: int) -> str:
         """Where an editor shows data row `row` (from 0): `line 3` of a CSV, `row 2` of Parquet."""
+        if self.parts:
+            part, row = self._part(row)
+            return f"{part.path.name} {part.place(row)}"
         return f"line {_line_number(self.path, row + 1)}" if self.delimiter else f"row {row + 1}"
 
 
@@ -145,10 +163,27 @@ def read_table(file: TableFile, text: Iterable[str], numbers: Iterable[str]) -> 
         InvrlError: broken lines or pages, or no rows.
     """
     read = _read_csv if file.delimiter else _read_parquet
-    table = read(file, list(text), list(numbers))
+    text, numbers = list(text), list(numbers)
+    table = _joined(file, read, text, numbers) if file.parts else read(file, text, numbers)
     if table.num_rows == 0:
         raise file.fail(*NO_ROWS)
     return table
+
+
+def _joined(file: TableFile, read: Callable[..., Any], text: list[str], numbers: list[str]) -> Any:
+    """The rows of all parts, in the types of the first; as text where one part has text for numbers."""
+    arrow = pyarrow()
+    tables = [read(part, text, numbers) for part in file.parts]
+    if file.delimiter and len({str(table.schema.types) for table in tables}) > 1:
+        tables = [read(part, text + numbers, []) for part in file.parts]
+    file.rows[:] = [table.num_rows for table in tables]
+    names = tables[0].column_names
+    try:
+        tables = [table.select(names) for table in tables]
+        return arrow.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+    except arrow.ArrowException as error:
+        text_ = f"files of different types: {str(error).partition(chr(10))[0]}"
+        raise file.fail(text_, hint="write them by one program") from None
 
 
 def _read_parquet(file: TableFile, text: list[str], numbers: list[str]) -> Any:

@@ -63,6 +63,11 @@ def dotted_thousands(file: TableFile, name: str) -> str:
     """
     if file.delimiter != ";":
         return ""
+    for part in file.parts:
+        if thousand := dotted_thousands(part, name):
+            return thousand
+    if file.parts:
+        return ""
     encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
     with pyarrow().input_stream(str(file.path)) as stream:
         lines = io.TextIOWrapper(io.BufferedReader(stream), encoding, errors="replace", newline="")

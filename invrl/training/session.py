@@ -23,6 +23,7 @@ from invrl.errors import InvrlError
 from invrl.experiment import Experiment
 from invrl.metrics import Prices, prices, repriced
 from invrl.runs import checkpoints, directory
+from invrl.runs.arrays import read_arrays
 from invrl.runs.directory import Run
 from invrl.runs.writing import only_writer
 from invrl.scoring import results
@@ -177,8 +178,7 @@ def resumed_config(run: Run, overrides: list[str]) -> Config:
 def load_normaliser(run: Run) -> Normaliser | None:
     if not run.normaliser.exists():
         return None
-    with np.load(run.normaliser, allow_pickle=False) as file:
-        return Normaliser(**{name.lstrip("."): file[name] for name in file.files})
+    return Normaliser(**{name.lstrip("."): array for name, array in read_arrays(run.normaliser).items()})
 
 
 def score_learned(experiment: Experiment, run: Run, loop: Loop) -> dict[str, Any]:

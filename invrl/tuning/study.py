@@ -159,13 +159,11 @@ def read_study(path: Path) -> Study:
         tree = json.loads((path / "study.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InvrlError(f"no study in {path}", hint="`invrl tune` makes one") from None
-    except ValueError as error:
-        raise InvrlError(f"{path}/study.json is damaged: {error}") from None
-    space = tuple(parse(key, line) for key, line in tree["space"].items())
-    plan = Plan(
-        reading.build(tree["config"]), space, tree["sampler"], tree["halving"], tree["data_fingerprint"]
-    )
-    return Study(path, plan)
+        space = tuple(parse(key, line) for key, line in tree["space"].items())
+        config, rest = tree["config"], [tree[key] for key in ("sampler", "halving", "data_fingerprint")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvrlError(f"{path}/study.json is damaged: {error}", hint="copy the study again") from None
+    return Study(path, Plan(reading.build(config), space, *rest))
 
 
 def below(paths: Iterable[Path]) -> list[Study]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
-from builders import floats, make_experiment, make_panel
+from builders import floats, held, make_experiment, make_panel
 
 from invrl.demand.panel import Panel
 from invrl.metrics import prices
@@ -35,13 +34,6 @@ def panel_in(unit: float) -> Panel:
     return make_panel(
         demand * unit, ahead={"promotion": promotion}, static={"margin": floats(rng.random(12))}
     )
-
-
-def held(experiment: Any, part: str, name: str) -> np.ndarray:
-    groups = getattr(experiment, part).groups
-    return experiment.train.gather(
-        [np.moveaxis(np.asarray(getattr(g.episode, name)), -1, 1) for g in groups]
-    )[0]
 
 
 SCALED = ("scale", "spread", "demand", "regressors", "demand_rate", "initial", "max_order", "max_position")
