@@ -136,7 +136,26 @@ def test_bad_files(tmp_path):
     error = refusal(tmp_path / "g.csv")
     assert (error.message, error.hint) == (f"no file {tmp_path}/g.csv", "that folder has f.csv")
     assert refusal(tmp_path / "no" / "g.csv").hint == "check the path"
-    assert refusal(tmp_path).message == f"{tmp_path} is a folder"
+    (tmp_path / "empty").mkdir()
+    assert "has no file that ends in .csv" in refusal(tmp_path / "empty").message
+    assert refusal(tmp_path / "*.xls").message.startswith("no file is called like")
+
+
+def test_files_that_are_read_as_one(tmp_path):
+    """What is wrong in one of them is found at its own line; others of other columns are refused."""
+    head, *rows = GOOD.splitlines(keepends=True)
+    for name, some in (("a.csv", rows[:2]), ("b.csv", rows[2:])):
+        (tmp_path / name).write_text(head + "".join(some))
+    assert read_panel(tmp_path).fingerprint() == read_panel(tmp_path / "[ab].csv").fingerprint()
+    (tmp_path / "b.csv").write_text(head + rows[2] + rows[3].replace("2.5", "many"))
+    assert refusal(tmp_path).message.startswith(f"{tmp_path}/b.csv line 3: `demand` is `many`")
+    (tmp_path / "b.csv").write_text(head + rows[2] + rows[1])
+    assert "a.csv line 3 and b.csv line 3 are both A@W on 2024-01-02" in refusal(tmp_path).message
+    (tmp_path / "b.csv").write_text(head.replace("city", "town") + rows[2])
+    assert "not the columns of" in refusal(tmp_path).message
+    write_panel(read_panel(tmp_path / "a.csv"), tmp_path / "b.parquet")
+    (tmp_path / "b.csv").unlink()
+    assert "b.parquet" in refusal(tmp_path).message
 
 
 @pytest.mark.parametrize("part", ["half", "zeroed"])
