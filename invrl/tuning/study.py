@@ -156,14 +156,18 @@ def _refuse_other(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
 def read_study(path: Path) -> Study:
     """A study from its directory alone."""
     try:
-        tree = json.loads((path / "study.json").read_text(encoding="utf-8"))
+        return Study(path, _plan(json.loads((path / "study.json").read_text(encoding="utf-8"))))
     except FileNotFoundError:
         raise InvrlError(f"no study in {path}", hint="`invrl tune` makes one") from None
-        space = tuple(parse(key, line) for key, line in tree["space"].items())
-        config, rest = tree["config"], [tree[key] for key in ("sampler", "halving", "data_fingerprint")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvrlError(f"{path}/study.json is damaged: {error}", hint="copy the study again") from None
-    return Study(path, Plan(reading.build(config), space, *rest))
+
+
+def _plan(tree: dict[str, Any]) -> Plan:
+    """The plan that `Plan.to_tree` wrote."""
+    space = tuple(parse(key, line) for key, line in tree["space"].items())
+    config = reading.build(tree["config"])
+    return Plan(config, space, tree["sampler"], tree["halving"], tree["data_fingerprint"])
 
 
 def below(paths: Iterable[Path]) -> list[Study]:
