@@ -100,3 +100,16 @@ def _run() -> None:
         place = f"{error.filename}: " if error.filename else ""
         text = error.strerror or str(error).partition("\n")[0]
         raise InvrlError(f"{place}{text}", hint="check the path, its permissions and the disk") from error
+    except InvrlError:
+        raise
+    except Exception as error:  # a file of another hand, or a fault of ours
+        raise _unforeseen(error) from error
+
+
+def _unforeseen(error: Exception) -> InvrlError:
+    """What nobody thought of, in one line."""
+    text = f"{type(error).__name__}: {error}".partition("\n")[0]
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text or "Out of memory" in text:
+        return InvrlError("there is not enough memory", hint="fewer pairs, or a smaller minibatch or replay")
+    hint = "was a file changed by hand? INVRL_DEBUG=1 shows where it broke; a fault of invrl, else: report it"
+    return InvrlError(f"this was not foreseen: {text}", hint=hint)

@@ -98,7 +98,7 @@ def show(
     from invrl.runs import directory
 
     run = directory.find(name)
-    manifest, content, log = run.read("manifest.json"), run.read("results.json"), run.metrics()
+    manifest, content, log = run.needed("manifest.json"), run.read("results.json"), run.metrics()
     if json:
         payload = {
             "manifest": manifest,

@@ -46,7 +46,7 @@ def _learning(facts: Facts, algo: str) -> str:
     lines = [line for line in lines if line.key == "validation_objective"]
     level = _rival_on_validation(facts)
     inks = {run.name: form_ink(run.config.reg) for run in found}
-    kept = {run.name: run.read("results.json")["best_update"] for run in found if run.name in chosen}
+    kept = {run.name: run.needed("results.json")["best_update"] for run in found if run.name in chosen}
     picture = _chart(Panel(GROUPS["objective"], lines), inks, level, kept)
     forms = sorted({run.config.reg for run in found}, key=form_order)
     entries = [(form_ink(reg), "line", reg.upper()) for reg in forms]
@@ -164,10 +164,10 @@ def _percent(change: float) -> str:
 
 
 def _objectives(facts: Facts, run: Run) -> dict[str, float]:
-    policies = run.read("results.json")["splits"]
+    policies = run.needed("results.json")["splits"]
     experiment = facts.experiment_of(run)
     rule, shared, _ = session.restore(run, experiment)
-    name = run.read("results.json")["policy"]
+    name = run.needed("results.json")["policy"]
     return {
         "training": _on_training(experiment, rule, shared, None),
         "validation": policies["validation"]["policies"][name]["objective"][0],

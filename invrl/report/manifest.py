@@ -14,7 +14,7 @@ from invrl.runs.directory import Run
 
 
 def section(facts: Facts) -> str:
-    manifest = facts.run.read("manifest.json")
+    manifest = facts.run.needed("manifest.json")
     settings = (facts.run.path / "config.toml").read_text(encoding="utf-8")
     note = (
         f"How *{facts.run.name}* was made. The data's fingerprint and the seed decide every number on this "

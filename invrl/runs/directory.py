@@ -104,6 +104,18 @@ class Run:
             raise InvrlError(f"{path} lacks `{', '.join(lacking)}`: invrl did not write it so", hint=AGAIN)
         return found
 
+    def needed(self, name: str) -> dict[str, Any]:
+        """A JSON file that the run must have.
+
+        Raises:
+            InvrlError: it has none.
+        """
+        found = self.read(name)
+        if not found:
+            hint = "`invrl resume RUN` finishes a run that was begun" if name == "results.json" else AGAIN
+            raise InvrlError(f"{self.name} has no {name}: it is no finished run", hint=hint)
+        return found
+
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file of the run, whole or not at all."""
         write_json(self.path / name, content)

@@ -112,7 +112,7 @@ def _scale(run: Run, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """
     if "scale" in arrays:
         return arrays["scale"].astype(np.float64)
-    objective, policy = run.config.objective, run.read("results.json")["policy"]
+    objective, policy = run.config.objective, run.needed("results.json")["policy"]
     if objective.per != "mean_demand":
         raise InvrlError(f"{run.name} is too old to be scored again", hint="train it again")
     unmet, stock, cost = (

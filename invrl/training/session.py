@@ -62,14 +62,14 @@ def experiment_of(run: Run) -> Experiment:
         InvrlError: the data changed since.
     """
     experiment = load_experiment(run.config, load_normaliser(run))
-    if experiment.panel.fingerprint() != run.read("results.json")["data_fingerprint"]:
+    if experiment.panel.fingerprint() != run.needed("results.json")["data_fingerprint"]:
         raise InvrlError(f"the data of {run.name} changed since it ended", hint="train again on the new data")
     return experiment
 
 
 def retuned(run: Run, experiment: Experiment, name: str) -> np.ndarray:
     """[k, N] an incumbent's numbers, tuned again as a finished run tuned them beside its policy."""
-    price = prices(run.config.objective)._replace(stockout=run.read("results.json")["stockout_price"])
+    price = prices(run.config.objective)._replace(stockout=run.needed("results.json")["stockout_price"])
     return results.fit_baseline(experiment, name, price)
 
 
@@ -133,7 +133,7 @@ def resume(run: Run, config: Config, watch: Watch) -> dict[str, Any]:
     """
     experiment = load_experiment(config, load_normaliser(run))
     _refuse_finished(run, experiment)
-    known = run.read("manifest.json")["data_fingerprint"]
+    known = run.needed("manifest.json")["data_fingerprint"]
     if experiment.panel.fingerprint() != known:
         raise InvrlError(f"the data of {run.name} changed since it began", hint="train a new run on it")
     with only_writer(run.path):

@@ -73,3 +73,29 @@ def test_what_the_system_refuses_is_one_line(monkeypatch, capsys, error, said):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 2 and capsys.readouterr().err.splitlines()[0] == said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("best_update"), "error: this was not foreseen: KeyError: 'best_update'"),
+        (MemoryError(), "error: there is not enough memory"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
+            "error: there is not enough memory",
+        ),
+    ],
+)
+def test_what_nobody_foresaw_is_one_line_too(monkeypatch, capsys, error, said):
+    def break_down() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "make_app", lambda words: break_down)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    line, _, hint = capsys.readouterr().err.partition("\n\nhint: ")
+    assert (stop.value.code, line) == (2, said) and hint
+    monkeypatch.setenv("INVRL_DEBUG", "1")
+    with pytest.raises(cli.InvrlError) as shown:
+        cli.main()
+    assert shown.value.__cause__ is error
