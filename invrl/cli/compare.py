@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Format, Json, Out, emit, render, say, tell
+from invrl.cli.console import Format, Json, Out, checked, emit, render, say, tell
 from invrl.cli.options import Plugin
 from invrl.errors import InvrlError
 
@@ -31,7 +31,7 @@ def compare(
         typer.Option(help="Cell (algorithm/form) that the others are compared with, such as ddpg/both."),
     ] = None,
     split: Annotated[str, typer.Option(help="Days to compare on: validation or test.")] = "test",
-    bootstrap: Annotated[int, typer.Option(help="Bootstrap samples for each interval.")] = 1000,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Bootstrap samples for each interval.")] = 1000,
     objective: Annotated[
         list[str] | None,
         typer.Option(help="Score all runs under this objective: KEY=VALUE, such as stockout_weight=30."),
@@ -48,6 +48,7 @@ def compare(
     from invrl.runs import directory
     from invrl.scoring import comparison
 
+    checked(format)
     found = []
     for name in names or ["runs"]:
         path = Path(name)

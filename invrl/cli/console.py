@@ -98,9 +98,7 @@ def emit(
     Raises:
         InvrlError: unknown format, or `out` exists already.
     """
-    format = "json" if json_flag else format
-    if format not in FORMATS:
-        raise InvrlError(f"no format `{format}`", hint=nearest(format, FORMATS))
+    format = checked("json" if json_flag else format)
     if format != "json":
         title, rows = _spoken(title), [{_spoken(name): row[name] for name in row} for row in rows]
     if format == "table" and out is None:
@@ -114,6 +112,17 @@ def emit(
         raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
     write_text(out, text + "\n")
     say(f"wrote {out}")
+
+
+def checked(format: str) -> str:
+    """The format.
+
+    Raises:
+        InvrlError: there is no such one.
+    """
+    if format not in FORMATS:
+        raise InvrlError(f"no format `{format}`", hint=nearest(format, FORMATS))
+    return format
 
 
 def render(rows: Sequence[Mapping[str, Any]], format: str, payload: Any = None) -> str:

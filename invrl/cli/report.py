@@ -29,7 +29,7 @@ def report(
         typer.Option(help="Cell (algorithm/form) that the others are compared with, such as ddpg/both."),
     ] = None,
     split: Annotated[str, typer.Option(help="Days to report on: test or validation.")] = "test",
-    bootstrap: Annotated[int, typer.Option(help="Bootstrap samples for each interval.")] = 1000,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Bootstrap samples for each interval.")] = 1000,
     plugin: Plugin = None,
     quiet: Quiet = False,
 ) -> None:

@@ -60,6 +60,8 @@ def export(
         raise InvrlError(f"nothing called `{what}` to export", hint=nearest(what, WHAT))
     if to.exists():
         raise InvrlError(f"{to} exists already", hint="nothing is overwritten: choose another name")
+    if not to.parent.is_dir():
+        raise InvrlError(f"there is no folder {to.parent}", hint="make it first")
     found = directory.find_all(names)
     rows = write(found, what, split, beside, to)
     say(f"wrote {to}: {rows:,} rows of {len(found):,} runs")

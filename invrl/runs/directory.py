@@ -41,7 +41,7 @@ from invrl.tables.whole import whole_file, write_text
 
 SCHEMA = 1
 NEEDED = {
-    "results.json": ("policy", "splits", "data_fingerprint", "stockout_price"),
+    "results.json": ("policy", "algo", "reg", "seed", "splits", "data_fingerprint", "stockout_price"),
     "manifest.json": ("data_fingerprint", "argv", "started"),
 }
 """What other code reads of these files without asking."""

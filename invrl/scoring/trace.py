@@ -107,6 +107,8 @@ def _rows(experiment: Experiment, dataset: Dataset, group: Group, part: Any, fou
 def refuse_existing(path: Path) -> None:
     if path.exists():
         raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
+    if not path.parent.is_dir():
+        raise InvrlError(f"there is no folder {path.parent}", hint="make it first")
 
 
 def write(columns: Columns, path: Path) -> None:

@@ -119,3 +119,19 @@ def test_names_are_no_formulas_in_any_csv(tmp_path):
         cells = [cell for line in path.read_text().splitlines() for cell in line.replace('"', "").split(",")]
         assert any(cell.startswith("'=") for cell in cells)
         assert not any(cell.startswith(("=", "@")) for cell in cells)
+
+
+@pytest.mark.parametrize("words", [("runs", "show"), ("resume",), ("compare",), ("runs", "export")])
+def test_a_folder_with_a_config_alone_is_no_run(invrl, words):
+    run_of(Path("x"), to_toml(make_config("data.options.pairs=4", "data.options.days=70")))
+    typed = invrl(*words, "x", *(["--to", "x.parquet"] if "export" in words else []))
+    assert typed.code == 2 and "\n\nhint: " in typed.err and "not foreseen" not in typed.err
+
+
+def test_words_that_are_wrong_are_refused_before_any_work(invrl):
+    run_of(Path("x"))
+    assert "no format `nope`" in invrl("compare", "x", "--format", "nope").err
+    assert invrl("compare", "x", "--bootstrap", "-1").code == 2
+    assert "there is no folder no" in invrl("runs", "export", "x", "--to", "no/x.parquet").err
+    with pytest.raises(InvrlError, match="there is no folder"):
+        trace.refuse_existing(Path("no/t.csv"))
