@@ -143,6 +143,7 @@ def curve(
     if format == "table" and levels:
         say("level lines: " + ", ".join(f"{name} {value:.4g}" for name, value in levels.items()))
     say("expected, low, high: mean and 5-95 % range over random orders of the trials, one seed each")
+    _say_stopped(trials)
 
 
 @app.command()
@@ -163,6 +164,15 @@ def sensitivity(
     if _drawn(out, lambda path: draw_sensitivity(trials, _levels(studies, level), path)):
         return
     emit(curves.spread_rows(trials), format=format, json_flag=json, out=out)
+    _say_stopped(trials)
+
+
+def _say_stopped(trials: list[Any]) -> None:
+    """Halving tests the survivors alone: what a user with few trials gets is not seen."""
+    stopped, tried = sum(cell.pruned for cell in trials), sum(len(cell.score) for cell in trials)
+    if stopped:
+        say(f"{stopped} of {tried} trials were stopped early and never tested; they count as the worst that")
+        say("was, so few trials look better than they are: search with --halving 0 for an honest curve")
 
 
 @app.command(epilog=EXAMPLES)

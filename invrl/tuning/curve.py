@@ -22,6 +22,7 @@ class Trials(NamedTuple):
     validation: np.ndarray  # [n, S] objective per seed; infinite where a run diverged
     score: np.ndarray  # [n, S] objective on the reported split; the worst there where a run diverged
     seconds: np.ndarray  # [n] of training one seed
+    pruned: int = 0  # how many were stopped early and never judged
 
     @property
     def name(self) -> str:
@@ -88,7 +89,8 @@ def trials_in(study: Study, measure: str = "objective") -> Trials:
     validation = np.where(np.isfinite(score), np.stack([t.scores for t in found]), np.inf)
     score = np.where(np.isfinite(score), score, score[np.isfinite(score)].max(initial=0.0))
     config = study.plan.config
-    return Trials(config.algo, config.reg, validation, score, np.array([t.seconds for t in found]) / seeds)
+    seconds, pruned = np.array([t.seconds for t in found]) / seeds, sum(t.status == "pruned" for t in found)
+    return Trials(config.algo, config.reg, validation, score, seconds, pruned)
 
 
 def rows(trials: list[Trials], counts: tuple[int, ...] = ()) -> list[dict[str, Any]]:
@@ -123,16 +125,17 @@ def _joined(parts: list[Trials]) -> Trials:
         parts[0].algo, parts[0].reg,
         np.concatenate([p.validation[:, :seeds] for p in parts]),
         np.concatenate([p.score[:, :seeds] for p in parts]),
-        np.concatenate([p.seconds for p in parts]),
+        np.concatenate([p.seconds for p in parts]), sum(p.pruned for p in parts),
     )  # fmt: skip
 
 
 def spread_rows(trials: list[Trials]) -> list[dict[str, Any]]:
-    """Per cell: quantiles of the test score over configurations, and how many diverged."""
+    """Per cell: quantiles of the test score over configurations, how many were stopped or diverged."""
     return [
         {
             "cell": cell.name, "configurations": cell.score.shape[0], "seeds": cell.score.shape[1],
-            "diverged": int((~np.isfinite(cell.validation)).any(1).sum()),
+            "stopped": cell.pruned,
+            "diverged": int((~np.isfinite(cell.validation)).any(1).sum()) - cell.pruned,
             **{f"{q} %": float(np.quantile(cell.score.mean(1), q / 100)) for q in (0, 25, 50, 75, 100)},
             "seed sd": float(cell.score.std(1, ddof=1).mean()) if cell.score.shape[1] > 1 else None,
         }
