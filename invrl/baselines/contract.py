@@ -106,8 +106,9 @@ def features_of(config: Config) -> Features:
 
 
 def as_incumbents_see(features: Features) -> Features:
-    """What incumbents are shown, whatever unit a network thinks in."""
-    return replace(features, groups=SEEN, level="shrunk")
+    """What incumbents are shown, whatever unit a network thinks in: the better forecast where it has that."""
+    level: Any = "discounted" if features.level == "discounted" else "shrunk"
+    return replace(features, groups=SEEN, level=level)
 
 
 SEEN = ("smoothed", "quantiles")

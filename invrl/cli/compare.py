@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Format, Json, Out, checked, emit, render, say, tell
+from invrl.cli.console import Format, Json, Out, checked, emit, render, say, speak_of, tell
 from invrl.cli.options import Plugin
 from invrl.errors import InvrlError
 
@@ -55,6 +55,8 @@ def compare(
         is_folder = path.is_dir() and not (path / "config.toml").exists()
         found += directory.below(path) if is_folder else [directory.find(name)]
     result = comparison.compare(found, reference, split, bootstrap, objective or [])
+    done = next(run for run in found if run.name not in result.skipped)
+    speak_of(done.read("results.json").get("step", "day"))
     if json or format == "json" or out:
         payload = comparison.payload(result)
         emit(comparison.absolute_rows(result), format=format, json_flag=json, out=out, payload=payload)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from invrl.cli.console import Json, emit, say
+from invrl.cli.console import Json, emit, say, speak_of
 from invrl.cli.options import (
     AlgoName,
     ConfigName,
@@ -92,6 +92,7 @@ def tune(
     lines = () if sampler == "fixed" else _space(config, base.algo, space or [], only)
     _check(sampler, executor, halving)
     experiment = session.load_experiment(base)
+    speak_of(experiment.panel.step)
     plan = study.Plan(experiment.config, lines, sampler, halving, experiment.panel.fingerprint())
     _check_scores(plan)
     found = study.open_study(out / checked_name(name or f"tune-{base.algo}-{base.reg}"), plan)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from invrl import play
+from invrl.cli import console, main
 from invrl.config import reading
 from invrl.errors import InvrlError
 from invrl.recommend.recorded import recorded
@@ -147,3 +148,14 @@ def test_a_part_of_the_data_begins_with_recorded_stock(shop: Any) -> None:
     played = play.play([run], play.Request(folder / "later.csv", folder / "state.csv"))
     measured = PAIRS * (LATER - 2)
     assert row["objective"] == pytest.approx(played.total(run.name) / measured, rel=1e-5)
+
+
+def test_a_comparison_speaks_of_weeks(shop: Any, monkeypatch: Any, capsys: Any) -> None:
+    _, run = shop
+    monkeypatch.setattr("sys.argv", ["invrl", "compare", str(run.path), "--bootstrap", "20"])
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "_STEP", ["day"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    shown = capsys.readouterr().out
+    assert not stop.value.code and "turnover w" in shown and "turnover d" not in shown
