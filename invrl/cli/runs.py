@@ -120,6 +120,6 @@ def show(
         curve = np.array([record["validation_objective"] for record in log])
         say(f"  validation objective {sparkline(curve)} {curve[0]:.3f} to {min(curve):.3f}")
     if content:
-        show_results(content, run, json=False)
+        show_results(run.needed("results.json"), run, json=False)
     else:
         say(f"  not finished; go on with: invrl resume {run.path}")

@@ -99,21 +99,23 @@ class Run:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
             raise InvrlError(f"{path} is damaged: {error}", hint=AGAIN) from None
-        lacking = [key for key in NEEDED.get(name, ()) if not isinstance(found, dict) or key not in found]
-        if lacking or not isinstance(found, dict):
-            raise InvrlError(f"{path} lacks `{', '.join(lacking)}`: invrl did not write it so", hint=AGAIN)
+        if not isinstance(found, dict):
+            raise InvrlError(f"{path} is damaged: no table of names", hint=AGAIN)
         return found
 
     def needed(self, name: str) -> dict[str, Any]:
-        """A JSON file that the run must have.
+        """A JSON file that the run must have, with all that is read of it without asking.
 
         Raises:
-            InvrlError: it has none.
+            InvrlError: it has none, or one that invrl did not write so.
         """
         found = self.read(name)
         if not found:
             hint = "`invrl resume RUN` finishes a run that was begun" if name == "results.json" else AGAIN
             raise InvrlError(f"{self.name} has no {name}: it is no finished run", hint=hint)
+        if lacking := [key for key in NEEDED.get(name, ()) if key not in found]:
+            text = f"{self.path / name} lacks `{', '.join(lacking)}`: invrl did not write it so"
+            raise InvrlError(text, hint=AGAIN)
         return found
 
     def write(self, name: str, content: dict[str, Any]) -> None:

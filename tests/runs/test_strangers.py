@@ -84,10 +84,12 @@ def test_nothing_is_written_through_a_link(tmp_path, name):
 
 @pytest.mark.parametrize("content", ["{", "[1]", "{}x", '{"policy": 1}', "[" * 5000])
 def test_results_of_another_hand(tmp_path, invrl, content):
-    run_of(Path("runs/x"), results=content)
-    typed = invrl("runs", "show", "x")
+    run = run_of(Path("runs/x"), results=content)
+    with pytest.raises(InvrlError) as error:
+        run.needed("results.json")
+    assert "\n" not in error.value.message and error.value.hint
+    typed = invrl("compare", "x")
     assert typed.code == 2 and "\n\nhint: " in typed.err and "Traceback" not in typed.err
-    assert "unreadable" in invrl("runs", "ls").out
 
 
 @pytest.mark.parametrize("line", ["{\n", "[1]\n", "\x00\n"])
