@@ -17,7 +17,8 @@ check() {
 check lint ruff check
 check format ruff format --check
 check types mypy
-check tests pytest -n 2 -q "$@"
+# a file stays with one process: its fixtures are made, and its programs compiled, once
+check tests pytest -n 2 --dist loadfile -q "$@"
 
 if [[ -n $failed ]]; then
     echo "failed:$failed" >&2

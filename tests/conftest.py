@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +33,22 @@ settings.load_profile("invrl")
 @pytest.fixture(autouse=True, scope="session")
 def two_devices() -> None:
     assert jax.local_device_count() == 2, "the tests of sharding need two devices"
+
+
+MUCH = 1 << 30
+"""Bytes that a test process may hold between two files: compiled programs add up, to 5 GB in all."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded_memory() -> Iterator[None]:
+    yield
+    resident = Path("/proc/self/statm")
+    if not resident.exists() or int(resident.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") < MUCH:
+        return
+    jax.clear_caches()
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # else what is free stays with the process
+        trim(0)
 
 
 class Typed(NamedTuple):
