@@ -11,7 +11,7 @@ import typer
 
 from invrl.cli import forecast, uncensor
 from invrl.cli.console import Format, Json, Out, emit, say
-from invrl.cli.options import name_unread
+from invrl.cli.options import name_unread, say_alike
 from invrl.errors import InvrlError, nearest
 from invrl.registry import SOURCES
 
@@ -193,6 +193,7 @@ def _write(data: Data, out: Path) -> None:
     panel = source_panel(data)
     write_panel(panel, out)
     name_unread(data)
+    say_alike(panel)
     pairs, days = count(panel.pairs, "pair"), count(panel.days, "day")
     say(f"wrote {out}: {pairs} x {days}, {panel.start} to {panel.dates[-1]}")
     say(f"next: invrl data describe {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -123,6 +123,18 @@ def name_unread(data: Data) -> None:
     if spare:
         some = ", ".join(spare[:MANY]) + (f" and {len(spare) - MANY} more" if len(spare) > MANY else "")
         say(f"columns that nobody reads: {some}")
+
+
+def say_alike(panel: Any) -> None:
+    """Say which names are so near that one thing may have two."""
+    from invrl.cli.console import say
+    from invrl.sources.names import nearly_alike
+
+    for what, words in (("SKUs", panel.sku), ("warehouses", panel.warehouse)):
+        if found := nearly_alike(words):
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            one, other = found[0]
+            say(f"{what} that case or leading zeros alone keep apart: `{one}` and `{other}`{more}")
 
 
 def say_rounded(config: Config) -> None:

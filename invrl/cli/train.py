@@ -19,6 +19,7 @@ from invrl.cli.options import (
     RegName,
     Seed,
     name_unread,
+    say_alike,
     say_rounded,
 )
 
@@ -120,6 +121,7 @@ def _describe(experiment: Any, quiet: bool) -> None:
         names = ", ".join(panel.forecasts)
         say(f"  own forecasts from {first} on: {names}; the seasonal mean on {share:.1%} of pair-days")
     name_unread(config.data)
+    say_alike(panel)
     say_rounded(config)
     plan = experiment.memory_plan()
     if sum(plan.values()) > WORTH_SAYING:

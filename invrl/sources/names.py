@@ -142,3 +142,10 @@ def check_matches(
 
 def _loose(word: str) -> str:
     return str(word).strip().casefold().lstrip("0")
+
+
+def nearly_alike(words: np.ndarray) -> list[tuple[str, str]]:
+    """Names that only case or leading zeros keep apart: two of each."""
+    seen: dict[str, str] = {}
+    pairs = ((seen.setdefault(_loose(word), word), word) for word in np.unique(words).tolist())
+    return [(one, other) for one, other in pairs if one != other]

@@ -196,3 +196,11 @@ def test_a_return_needs_a_rule(invrl):
     words = ("data", "import", "f.csv", "--out", "new.parquet", "--sum", "--date-format", "%d/%m/%Y %H:%M")
     line, hint = refused(invrl(*words))
     assert "line 4: `demand` is `-1`, a return" in line and "data.options.returns=net" in hint
+
+
+def test_names_that_case_or_zeros_keep_apart_are_named(invrl):
+    Path("f.csv").write_text(GOOD.replace(",B,", ",a,"))
+    typed = invrl("data", "import", "f.csv", "--out", "new.parquet")
+    assert typed.code == 0 and "SKUs that case or leading zeros alone keep apart: `A` and `a`" in typed.err
+    Path("f.csv").write_text(GOOD.replace(",A,", ",07,").replace(",B,", ",7,"))
+    assert "`07` and `7`" in invrl("data", "import", "f.csv", "--out", "two.parquet").err
