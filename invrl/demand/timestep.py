@@ -113,7 +113,7 @@ def spoken(text: str, step: str) -> str:
     if step == "day":
         return text
     words = {"daily": f"{step}ly", "Daily": f"{step.capitalize()}ly"}
-    text = re.sub(r"\bturnover d\b", f"turnover {step[0]}", text).replace("(d)", f"({step[0]})")
+    text = re.sub(r"\b(turnover|median) d\b", rf"\1 {step[0]}", text).replace("(d)", f"({step[0]})")
     text = re.sub(r"\b[Dd]aily\b", lambda found: words[found[0]], text)
     text = re.sub(r"\bday(?=s?\b)", step, text)
     return re.sub(r"\bDay(?=s?\b)", step.capitalize(), text)

@@ -51,6 +51,8 @@ def test_texts_about_days_become_texts_about_weeks() -> None:
     assert (
         timestep.spoken("3 days, daily, a day; Days today", "week") == "3 weeks, weekly, a week; Weeks today"
     )
+    names = [timestep.spoken(name, "week") for name in ("turnover d", "median d", "at cap %")]
+    assert names == ["turnover w", "median w", "at cap %"]
 
 
 def write(path, rows: list[str]):
