@@ -201,7 +201,7 @@ def _struct(cls: type, tree: Mapping[str, Any], prefix: str, errors: list[tuple[
     values = {}
     for key, value in tree.items():
         if key not in hints:
-            errors.append((f"{prefix}{key}: unknown key", _unknown(prefix, key)))
+            errors.append((f"{prefix}{key}: unknown key", _unknown(prefix, key, value)))
         elif dataclasses.is_dataclass(hints[key]):
             if isinstance(value, Mapping):
                 values[key] = _struct(hints[key], value, f"{prefix}{key}.", errors)
@@ -219,12 +219,14 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def _unknown(prefix: str, key: str) -> str:
+def _unknown(prefix: str, key: str, value: Any) -> str:
     sections = list(settings(config_type()))
     hint = nearest(f"{prefix}{key}", [*(() if prefix else sections), *known_keys()])
-    if hint.startswith("did you mean"):
+    close = hint.startswith("did you mean")
+    if prefix or close and not isinstance(value, Mapping):  # a plugin has tables of its own
         return hint
-    return f"one of {', '.join(sections)}, or a plugin's: --plugin FILE" if not prefix else hint
+    one = hint if close else f"one of {', '.join(sections)},"
+    return f"{one} or a plugin's: --plugin FILE"
 
 
 def _value(hint: Any, value: Any, key: str, errors: list[tuple[str, str]]) -> Any:
