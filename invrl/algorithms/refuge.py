@@ -31,8 +31,9 @@ class Refuge(struct.PyTreeNode):
 
 
 def start(params: Any) -> Refuge:
-    nothing = jnp.full((), jnp.nan, jnp.float32)  # of a type, as after a chunk: else that is compiled twice
-    return Refuge(params, nothing, Prices(*(nothing for _ in Prices._fields)), jnp.ones(()))
+    # of a type, as after a chunk, else that is compiled twice; not nan, as hosts compare what they hold
+    never = jnp.full((), jnp.inf, jnp.float32)
+    return Refuge(params, never, Prices(*(never for _ in Prices._fields)), jnp.ones(()))
 
 
 def share(refuge: Refuge, progress: Array) -> Array:
