@@ -111,7 +111,7 @@ class Experiment:
     def _changed(self, **fields: Any) -> Experiment:
         """A copy with other fields, and without what was made of the old ones."""
         other = copy(self)
-        for made in ("as_it_was", "incumbents", "train", "feed", "validation", "test", "policy", "untrained"):
+        for made in MADE:
             other.__dict__.pop(made, None)
         other.__dict__.update(fields)
         return other
@@ -160,24 +160,22 @@ class Experiment:
 
     def dataset(self, name: str, piece: tuple[int, int] = (0, 1)) -> Dataset:
         """The episodes of `train`, `validation` or `test`, or of a piece of them."""
+        panel, part, own, seen = self.panel, self.parts[name], np.arange(self.panel.pairs), self.seen(name)
         if name == "train" and self.recombines:
-            return self._recombined(piece)
+            panel, own = self.recombination
+            part, seen = part._replace(pairs=np.arange(own.size)), masks.seen(panel, self.known_days(name))
+        mean, sd = (values[own] for values in self.scale(name))
         return make_dataset(
-            self.panel, self.parts[name], self.scale(name), self.normaliser,
-            self.config.supply, self.features, self.weight,
-            devices=self.devices, piece=piece, seen=self.seen(name),
+            panel, part, (mean, sd), self.normaliser, self.config.supply, self.features, self.weight[own],
+            devices=self.devices, piece=piece, seen=seen,
         )  # fmt: skip
 
-    def _recombined(self, piece: tuple[int, int]) -> Dataset:
-        """The training episodes of recombined days."""
-        part, weighs = self.parts["train"], bool(registry.get("head", self.config.reg).coefficients)
-        panel, own = recombined(self.panel, part, self.config.recombine, weighs, self.config.split.seed)
-        mean, sd = (values[own] for values in self.scale("train"))
-        return make_dataset(
-            panel, part._replace(pairs=np.arange(own.size)), (mean, sd), self.normaliser,
-            self.config.supply, self.features, self.weight[own],
-            devices=self.devices, piece=piece, seen=masks.seen(panel, self.training_days),
-        )  # fmt: skip
+    @cached_property
+    def recombination(self) -> tuple[Panel, np.ndarray]:
+        """The panel of recombined training days, and the pair that each of its pairs stands for."""
+        weighs = bool(registry.get("head", self.config.reg).coefficients)
+        seed = self.config.split.seed
+        return recombined(self.panel, self.parts["train"], self.config.recombine, weighs, seed)
 
     @cache  # noqa: B019
     def bytes_per_pair(self, name: str) -> int:
@@ -262,6 +260,20 @@ class Experiment:
     @property
     def problem(self) -> Problem:
         return Problem(self.config, self.policy, self.train)
+
+
+MADE = (
+    "as_it_was",
+    "incumbents",
+    "untrained",
+    "recombination",
+    "train",
+    "feed",
+    "validation",
+    "test",
+    "policy",
+)
+"""What an experiment makes of its fields, once."""
 
 
 def _measurable(panel: Panel, part: Part) -> Part:

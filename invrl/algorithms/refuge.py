@@ -21,19 +21,20 @@ from invrl.metrics import Prices
 WARMUP = 0.05
 """Share of the updates over which the learning rate rises to its value."""
 STEEP = 2.0
+"""A chunk is undone where its mean loss is more than so many times the lowest."""
 
 
 class Refuge(struct.PyTreeNode):
     params: Any  # those before the chunk with the lowest mean loss
     lowest: Array  # [] that loss; at first the loss of the very first batch
-    prices: Any  # at which it was measured
+    prices: Array  # [5] at which it was measured
     caution: Array  # [] share of the learning rate that is left after going back
 
 
 def start(params: Any) -> Refuge:
     # of a type, as after a chunk, else that is compiled twice; not nan, as hosts compare what they hold
     never = jnp.full((), jnp.inf, jnp.float32)
-    return Refuge(params, never, Prices(*(never for _ in Prices._fields)), jnp.ones(()))
+    return Refuge(params, never, jnp.full(len(Prices._fields), never), jnp.ones(()))
 
 
 def share(refuge: Refuge, progress: Array) -> Array:
@@ -51,16 +52,15 @@ def go_on(
         before, after: the parameters before and after the chunk.
         losses: [K] of its updates.
     """
-    prices = jax.tree.map(jnp.asarray, prices)
-    loss = losses.mean()
-    anew = ~jnp.stack(jax.tree.leaves(jax.tree.map(jnp.equal, prices, refuge.prices))).all()
+    now, loss = jnp.stack(prices), losses.mean()
+    anew = (now != refuge.prices).any()
     known = jnp.where(anew, losses[0], refuge.lowest)
     lower = anew | (loss < known)
     safe = _where(lower, before, refuge.params)
     lowest = jnp.where(loss < known, loss, known)
     away = ~(loss <= STEEP * lowest)  # also if it is no number
     params, moments = _where(away, (safe, jax.tree.map(jnp.zeros_like, moments)), (after, moments))
-    return params, moments, Refuge(safe, lowest, prices, jnp.where(away, refuge.caution / 2, refuge.caution))
+    return params, moments, Refuge(safe, lowest, now, jnp.where(away, refuge.caution / 2, refuge.caution))
 
 
 def finite_mean(values: Array) -> Array:

@@ -55,19 +55,21 @@ def recombined(
         raise InvrlError(
             "recombine: forecasts of one's own belong to days as they were", hint="set recombine.by=off"
         )
-    if config.by == "residuals":
-        if weighs and panel.regressors is not None:
-            hint = "they look back on demand as it was: take recombine.by=pairs or time"
-            raise InvrlError("recombine.by=residuals: the policy weighs regressors of the data", hint=hint)
-        return _from_residuals(panel, part, stands_for, rng), stands_for
     if config.by == "pairs":
         _refuse_unlike(panel, part.pairs)
+    if config.by == "residuals":
+        _refuse_bound_to_days(panel, weighs)
     draw = partial(_sources, panel, part, config, stands_for, rng)
     day, pair = draw()
     moved = {name: _moved(getattr(panel, name), day, pair) for name in DYNAMIC if name != "regressors"}
+    if config.by == "residuals":
+        moved |= {"demand": _from_residuals(panel, part, stands_for, rng), "after": {}}
     if panel.regressors is not None:
         moved["regressors"] = _moved(panel.regressors, *draw())
-    return replace(_until(panel, part.stop).take(stands_for), **moved), stands_for
+    assert panel.lead_time is not None  # with_supply
+    if panel.lead_time.ndim == 2:
+        moved["lead_time"] = panel.lead_time[: part.stop, stands_for]
+    return replace(panel.take(stands_for), **moved), stands_for
 
 
 def _sources(
@@ -75,10 +77,12 @@ def _sources(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(day, pair) [T, K] that each day of each new pair is taken from; blocks begin on review days."""
     assert panel.review_period is not None and panel.first_review is not None  # with_supply
-    period = panel.review_period[stands_for]
-    length = np.maximum(config.block, 1) if config.block else period
-    offset = panel.first_review[stands_for] % length
     today = np.arange(part.stop)[:, None]
+    if config.by == "residuals":  # all but demand stays where it is
+        day, pair = np.broadcast_arrays(today, stands_for)
+        return day, pair
+    length = config.block or panel.review_period[stands_for]
+    offset = panel.first_review[stands_for] % length
     block, place = np.divmod(today - offset, length)  # the first may be cut: its number is then -1
     which = np.arange(stands_for.size)
     if config.by == "pairs":
@@ -106,25 +110,8 @@ def _moved(value: Any, day: np.ndarray, pair: np.ndarray) -> Any:
     return np.moveaxis(np.moveaxis(value, 1, -1)[day, pair], -1, 1)
 
 
-def _until(panel: Panel, stop: int) -> Panel:
-    """The panel without the days from `stop` on."""
-    cut = {name: _cut(getattr(panel, name), stop) for name in DYNAMIC}
-    assert panel.lead_time is not None  # with_supply
-    lead_time = panel.lead_time if panel.lead_time.ndim == 1 else panel.lead_time[:stop]
-    return replace(panel, **cut, lead_time=lead_time)
-
-
-def _cut(value: Any, stop: int) -> Any:
-    if isinstance(value, dict):
-        return {name: column[:stop] for name, column in value.items()}
-    return None if value is None else value[:stop]
-
-
-def _from_residuals(panel: Panel, part: Part, stands_for: np.ndarray, rng: np.random.Generator) -> Panel:
+def _from_residuals(panel: Panel, part: Part, stands_for: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Demand [T, K] max(0, a + phi * the day before + a residual drawn anew), per pair."""
-    if panel.in_stock is not None or panel.open is not None:
-        hint = "recombine.by=time moves the masks along with the days"
-        raise InvrlError("recombine.by=residuals: some days are masked", hint=hint)
     demand = panel.demand[: part.stop].astype(np.float64)
     now, before = demand[1:], demand[:-1]
     centred = before - before.mean(0)
@@ -139,7 +126,17 @@ def _from_residuals(panel: Panel, part: Part, stands_for: np.ndarray, rng: np.ra
     for day in range(part.stop):
         last = np.maximum(constant[stands_for] + phi[stands_for] * last + error[day], 0.0)
         out[day] = np.rint(last) if panel.counted else last
-    return replace(_until(panel, part.stop).take(stands_for), demand=out, after={})
+    return out
+
+
+def _refuse_bound_to_days(panel: Panel, weighs: bool) -> None:
+    """Refuse what belongs to the demand of its day, where that is made anew."""
+    if weighs and panel.regressors is not None:
+        hint = "they look back on demand as it was: take recombine.by=pairs or time"
+        raise InvrlError("recombine.by=residuals: the policy weighs regressors of the data", hint=hint)
+    if panel.in_stock is not None or panel.open is not None:
+        hint = "recombine.by=time moves the masks along with the days"
+        raise InvrlError("recombine.by=residuals: some days are masked", hint=hint)
 
 
 def _refuse_unlike(panel: Panel, pairs: np.ndarray) -> None:
