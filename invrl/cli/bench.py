@@ -12,6 +12,7 @@ from invrl.cli.console import Format, Json, emit, say
 from invrl.cli.options import Overrides, Plugin
 from invrl.config.schema import Config
 from invrl.errors import InvrlError, nearest
+from invrl.tables.whole import refuse_existing
 
 EXAMPLES = """Examples:
 
@@ -70,8 +71,8 @@ def bench(
 ) -> None:
     """Time rollouts and training on episodes of random demand."""
     old = _read(compare) if compare else None
-    if out and out.exists():
-        raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
+    if out:
+        refuse_existing(out)
     from invrl.devices import placement
 
     placement.prepare()

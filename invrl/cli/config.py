@@ -12,8 +12,7 @@ from invrl.cli.options import AlgoName, Overrides, Plugin, RegName
 from invrl.config import reading
 from invrl.config.sections import explained
 from invrl.config.toml import to_toml
-from invrl.errors import InvrlError
-from invrl.tables.whole import write_text
+from invrl.tables.whole import refuse_existing, write_text
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, copy and check configs.")
 
@@ -75,8 +74,7 @@ def copy(
     """Copy a ready config to change it."""
     source = reading.find(config)
     target = target / source.name if target.is_dir() else target
-    if target.exists():
-        raise InvrlError(f"{target} exists already", hint="nothing is overwritten: choose another name")
+    refuse_existing(target)
     write_text(target, source.read_text(encoding="utf-8"))
     say(f"wrote {target}; train it with: invrl train --config {target}")
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.errors import InvrlError, nearest
-from invrl.tables.whole import guarded, write_text
+from invrl.tables.whole import guarded, refuse_existing, write_text
 
 FORMATS = ("table", "markdown", "csv", "latex", "json")
 
@@ -108,8 +108,7 @@ def emit(
     if out is None:
         tell(text)
         return
-    if out.exists():
-        raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
+    refuse_existing(out)
     write_text(out, text + "\n")
     say(f"wrote {out}")
 

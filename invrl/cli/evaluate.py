@@ -84,8 +84,8 @@ def _trace_files(trace: Path | None, names: list[str]) -> list[Path | None]:
     if trace is None:
         return [None] * len(names)
     files = [trace.with_stem(f"{trace.stem}-{name}") if len(names) > 1 else trace for name in names]
-    from invrl.scoring.trace import refuse_existing
+    from invrl.tables.whole import refuse_unwritable
 
     for file in files:
-        refuse_existing(file)
+        refuse_unwritable(file)
     return list(files)

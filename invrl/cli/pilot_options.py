@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from invrl.errors import InvrlError, nearest
+from invrl.tables import whole
 
 File = Annotated[Path, typer.Argument(help="CSV or Parquet, one row per unit and day.", show_default=False)]
 Column = Annotated[
@@ -74,8 +75,8 @@ def day(option: str, text: str) -> int:
 
 def refuse_existing(out: Path | None) -> None:
     """Before any work: nothing the user made is overwritten."""
-    if out is not None and out.exists():
-        raise InvrlError(f"{out} exists already", hint="nothing is overwritten: choose another name")
+    if out is not None:
+        whole.refuse_existing(out)
 
 
 def refuse_together(what: str, hint: str = "drop one of the two", **others: Any) -> None:

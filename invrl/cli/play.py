@@ -58,9 +58,10 @@ def play(
     from invrl import play as game
     from invrl.runs import directory
     from invrl.scoring import trace
+    from invrl.tables.whole import refuse_unwritable
 
     if out is not None:
-        trace.refuse_existing(out)
+        refuse_unwritable(out)
     runs = list({run.path.resolve(): run for run in map(directory.find, names)}.values())
     request = game.Request(sales, state, columns_of(column), _calendar(orders), tuple(forecasts or ()))
     played = game.play(runs, request)

@@ -9,7 +9,7 @@ import typer
 
 from invrl.cli.console import say
 from invrl.cli.options import Plugin, Quiet
-from invrl.errors import InvrlError
+from invrl.tables.whole import refuse_unwritable
 
 EXAMPLES = """Examples:
 
@@ -36,7 +36,7 @@ def report(
     """Write one HTML page: results, frontier, curves, traces, policy pictures, data, manifest."""
     from invrl.devices import placement
 
-    _check(out)
+    refuse_unwritable(out)
     placement.prepare()
     from invrl.report import page
     from invrl.report.facts import gather
@@ -48,13 +48,3 @@ def report(
     say(
         f"wrote {out}: {len(facts.found)} run{'s' if len(facts.found) != 1 else ''}, {len(text) / 1e6:.1f} MB"
     )
-
-
-def _check(out: Path) -> None:
-    """Refuse a file that cannot be written, before any work is done."""
-    if out.exists():
-        raise InvrlError(
-            f"{out} exists already", hint="nothing is overwritten: choose another name with --out"
-        )
-    if not out.parent.is_dir():
-        raise InvrlError(f"there is no folder {out.parent}", hint="make it first")

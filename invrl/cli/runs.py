@@ -11,6 +11,7 @@ from invrl.cli import plot
 from invrl.cli.console import Format, Json, Out, emit, say
 from invrl.cli.options import Plugin
 from invrl.errors import InvrlError, nearest
+from invrl.tables.whole import refuse_unwritable
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and plot runs.")
 app.command("plot", epilog=plot.EXAMPLES)(plot.plot)
@@ -58,10 +59,7 @@ def export(
 
     if what not in WHAT:
         raise InvrlError(f"nothing called `{what}` to export", hint=nearest(what, WHAT))
-    if to.exists():
-        raise InvrlError(f"{to} exists already", hint="nothing is overwritten: choose another name")
-    if not to.parent.is_dir():
-        raise InvrlError(f"there is no folder {to.parent}", hint="make it first")
+    refuse_unwritable(to)
     found = directory.find_all(names)
     rows = write(found, what, split, beside, to)
     say(f"wrote {to}: {rows:,} rows of {len(found):,} runs")

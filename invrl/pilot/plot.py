@@ -8,6 +8,7 @@ import numpy as np
 
 from invrl.errors import InvrlError
 from invrl.pilot.report import TITLES, UNITS, Report, event_rows
+from invrl.tables.whole import refuse_unwritable
 
 LABELS = {"stockout": "effect, percentage points", "turnover": "effect, days"}
 INK, BEFORE, AFTER = "#333333", "#8a8f98", "#0b6e99"
@@ -17,10 +18,7 @@ def check_picture(path: Path) -> None:
     """Refuse a name that cannot be written, before any work is done."""
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise InvrlError(f"{path} is no picture name", hint="end it in .png, .svg or .pdf")
-    if path.exists():
-        raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
-    if not path.parent.is_dir():
-        raise InvrlError(f"there is no folder {path.parent}", hint="make it first")
+    refuse_unwritable(path)
     try:
         import matplotlib  # noqa: F401
     except ImportError:

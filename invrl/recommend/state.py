@@ -191,17 +191,16 @@ def _state(layout: Layout, table: Columns, start: int) -> State:
 
 def _on_hand(layout: Layout, table: Columns) -> np.ndarray:
     """[B] units; below 0 only where unmet demand waits."""
-    units = table.numbers("on_hand")
-    table.refuse("on_hand", units > MOST, "{}", MUCH)
+    units = _units(table, "on_hand", None)
     if not layout.backlog:
         hint = "unmet demand is lost in this run: write 0, or train with supply.unmet=backlog"
         table.refuse("on_hand", units < 0, "{}, less than nothing", hint)
     return units
 
 
-def _units(table: Columns, ours: str) -> np.ndarray:
-    """[B] units of a family, which has no empty cells."""
-    values = table.numbers(ours, low=0)
+def _units(table: Columns, ours: str, low: float | None = 0) -> np.ndarray:
+    """[B] units of a column that has no empty cells."""
+    values = table.numbers(ours, low)
     table.refuse(ours, values > MOST, "{}", MUCH)
     return values
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from invrl import __version__
 from invrl.demand.timestep import spoken
-from invrl.errors import InvrlError
 from invrl.report import classes, data, frontier, grid, headline, learning, manifest, pairs, policies, tuning
 from invrl.report.facts import Facts
-from invrl.tables.whole import write_text
+from invrl.tables.whole import refuse_existing, write_text
 
 SECTIONS: dict[str, tuple[str, Callable[[Facts], str]]] = {
     "grid": ("Grid", grid.section),
@@ -62,6 +61,5 @@ def write(text: str, path: Path) -> None:
     Raises:
         InvrlError: the file exists already, or cannot be written.
     """
-    if path.exists():
-        raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
+    refuse_existing(path)
     write_text(path, text)

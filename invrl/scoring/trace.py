@@ -11,13 +11,13 @@ import numpy as np
 
 from invrl.demand.episodes import Dataset, Group
 from invrl.devices import placement
-from invrl.errors import InvrlError
 from invrl.experiment import Experiment
 from invrl.metrics import settled
 from invrl.scoring.rules import Rule, own_blocks
 from invrl.simulator import Day, in_packs, rollout
 from invrl.tables.chunks import new_table
 from invrl.tables.open import pyarrow
+from invrl.tables.whole import refuse_unwritable
 
 Columns = dict[str, np.ndarray]
 
@@ -104,16 +104,9 @@ def _rows(experiment: Experiment, dataset: Dataset, group: Group, part: Any, fou
     return {name: column[inside] for name, column in columns.items()}
 
 
-def refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
-    if not path.parent.is_dir():
-        raise InvrlError(f"there is no folder {path.parent}", hint="make it first")
-
-
 def write(columns: Columns, path: Path) -> None:
     """Write the rows to a new Parquet or CSV file."""
-    refuse_existing(path)
+    refuse_unwritable(path)
     arrow = pyarrow()
     with new_table(path) as append:
         append(arrow.table({name: arrow.array(column) for name, column in columns.items()}))

@@ -25,7 +25,7 @@ from invrl.tables.columns import Columns
 from invrl.tables.dates import one_day
 from invrl.tables.many import open_tables
 from invrl.tables.open import NOTES, TableFile, open_table, pyarrow
-from invrl.tables.whole import guarded_table, whole_file
+from invrl.tables.whole import guarded_table, refuse_unwritable, whole_file
 
 KEYS = ("date", "sku", "warehouse", "demand")
 BLOCK_ROWS = 1 << 20
@@ -193,10 +193,7 @@ def check_new(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
         raise InvrlError(f"cannot tell the format of {path}", hint="end the name in .parquet or .csv")
-    if path.exists():
-        raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
-    if not path.parent.is_dir():
-        raise InvrlError(f"no folder {path.parent}", hint="make it first")
+    refuse_unwritable(path)
     return path
 
 

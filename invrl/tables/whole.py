@@ -46,6 +46,19 @@ def whole_file(path: Path, sync: bool = False) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def refuse_existing(path: Path) -> None:
+    """Nothing that the user made is overwritten."""
+    if path.exists():
+        raise InvrlError(f"{path} exists already", hint="nothing is overwritten: choose another name")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse the name of a new file that exists, or has no folder, before any work is done."""
+    refuse_existing(path)
+    if not path.parent.is_dir():
+        raise InvrlError(f"there is no folder {path.parent}", hint="make it first")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with whole_file(path) as partial:

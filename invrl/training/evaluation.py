@@ -24,6 +24,7 @@ from invrl.scoring.intervals import estimate, percent, signed
 from invrl.scoring.objectives import priced_for
 from invrl.scoring.results import Measures
 from invrl.scoring.rules import Rule, classical, make_simulate
+from invrl.tables.whole import refuse_unwritable
 from invrl.training.session import load_experiment, load_normaliser, on_own_data, over_panel, restore
 
 ELSEWHERE = ("data", "split", "evaluation")
@@ -72,7 +73,7 @@ def evaluate(
     if split not in PARTS:
         raise InvrlError(f"no split `{split}`", hint=nearest(split, PARTS))
     if trace_file:
-        trace.refuse_existing(trace_file)
+        refuse_unwritable(trace_file)
     experiment = load_experiment(config, load_normaliser(run))
     own_data = on_own_data(run, experiment)
     if not own_data and not asked and config.data == run.config.data:

@@ -18,6 +18,7 @@ from invrl.runs.directory import Run, read_lines
 from invrl.runs.writing import append_line, only_writer
 from invrl.scoring import trace
 from invrl.sources.files import write_panel
+from invrl.tables.whole import refuse_unwritable
 
 
 class Bomb:
@@ -136,4 +137,4 @@ def test_words_that_are_wrong_are_refused_before_any_work(invrl):
     assert invrl("compare", "x", "--bootstrap", "-1").code == 2
     assert "there is no folder no" in invrl("runs", "export", "x", "--to", "no/x.parquet").err
     with pytest.raises(InvrlError, match="there is no folder"):
-        trace.refuse_existing(Path("no/t.csv"))
+        refuse_unwritable(Path("no/t.csv"))
